@@ -1,0 +1,119 @@
+//! The port: what every bus does, whatever carries it.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use smallvec::SmallVec;
+
+use super::Route;
+use crate::receipt::Receipt;
+use crate::types::{Delivery, DropReason, Event, QueueId, Refusal, SubscribeOptions, SubscriberId, Subscription};
+
+/// Carries events from publishers to the subscribers whose filters match.
+///
+/// Order: events of one publisher on one topic reach each subscriber in the order of the `publish` calls.
+pub trait EventBus: Send + Sync + 'static {
+    /// Hands `event` to every matching subscriber. Never waits: what is still to be awaited is in the receipt (transport) and
+    /// in `handover` (durable queues, pressure), which the caller owns and completes.
+    ///
+    /// `route` is the caller's memory of where this topic leads: pass the same one for the same topic and nothing is looked up twice.
+    fn publish(&self, event: &Arc<Event>, route: &mut Route, handover: &mut Handover) -> Receipt;
+
+    /// Adds or replaces the subscriber's subscription to this filter (and group). When the receipt resolves, no later event is missed.
+    fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt;
+
+    /// `false` when there was no such subscription. Events handed over before may still arrive.
+    fn unsubscribe(&self, subscription: &Subscription, subscriber: SubscriberId) -> bool;
+
+    fn guarantees(&self) -> Guarantees;
+
+    fn stats(&self) -> BusStats;
+}
+
+/// Anything with a mailbox: an MQTT session, the rule engine, a live tail.
+pub trait Subscriber: Send + Sync + 'static {
+    fn id(&self) -> SubscriberId;
+
+    /// The client whose own events a no-local subscription leaves out.
+    fn client(&self) -> &str;
+
+    /// Takes one event, at once and without waiting. A durable subscriber adds to `handover.appends` instead of keeping it itself.
+    fn deliver(&self, delivery: Delivery, handover: &mut Handover) -> Delivered;
+
+    /// Ready when the mailbox is below its mark again (or nobody should wait for it any longer). Wakes the task otherwise.
+    fn poll_room(&self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// How well this subscriber serves as the member of a shared group that gets the next event.
+    fn availability(&self) -> Availability {
+        Availability::Ready
+    }
+}
+
+/// Best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Availability {
+    Ready,
+    /// Connected, but behind.
+    Busy,
+    /// Has a durable queue and nobody who reads it.
+    Offline,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    Accepted,
+    /// Accepted, and the mailbox is now above its high-water mark: the publisher should wait for room.
+    Pressed,
+    Dropped(DropReason),
+    /// The subscriber is owed this event and cannot take it: the publisher must not be told that it is safe.
+    Refused(Refusal),
+}
+
+/// What publishing one event leaves to do.
+#[derive(Default)]
+pub struct Handover {
+    /// Durable queues that are owed the event: to be stored, together, before it is acknowledged.
+    pub appends: SmallVec<[Append; 1]>,
+    /// A subscriber that is behind: wait for its room before publishing more.
+    pub pressed: Option<Arc<dyn Subscriber>>,
+    /// Subscribers that took it.
+    pub accepted: u32,
+    pub dropped: u32,
+    pub refused: Option<Refusal>,
+}
+
+/// One entry for one durable queue.
+pub struct Append {
+    pub queue: QueueId,
+    pub delivery: Delivery,
+    /// Told when the entry is stored, in the order of the queue.
+    pub owner: Arc<dyn Stored>,
+}
+
+/// Hears that an entry of its durable queue is stored. Called on the store's own thread: must return at once.
+pub trait Stored: Send + Sync {
+    fn stored(&self, seq: crate::types::Seq, delivery: Delivery);
+}
+
+/// What a bus promises; conformance skips the clauses it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guarantees {
+    /// Nothing of QoS ≥ 1 is lost between publisher and mailbox once the receipt has resolved.
+    pub at_least_once: bool,
+    /// Reaches subscribers in other processes.
+    pub crosses_nodes: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BusStats {
+    /// Since start. Zero where the bus is not wrapped in `Metered`.
+    pub published: u64,
+    pub delivered: u64,
+    pub dropped: u64,
+    /// Now.
+    pub subscriptions: u64,
+    pub subscribers: u64,
+    pub shared_groups: u64,
+}

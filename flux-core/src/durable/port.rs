@@ -1,0 +1,152 @@
+//! The port: what survives the process. Implementations: `disk` (one node); `redis` comes with the distributed bus.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use smallvec::SmallVec;
+
+use crate::bus::Append;
+use crate::receipt::Receipt;
+use crate::types::{ClientId, Delivery, Event, QueueId, Seq, TopicName};
+
+/// Keeps durable queues, session records, wills and retained messages.
+pub trait DurableStore: Send + Sync + 'static {
+    /// Queues a transaction. All of it is stored or nothing; transactions are stored in the order of the calls. The receipt resolves
+    /// when it is as safe as the configured acknowledgement level asks; entries appended are then announced to their owners.
+    fn commit(&self, transaction: Transaction) -> Receipt;
+
+    /// Ready while little waits to be written. Publishers wait for it before they publish more.
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Entries of `queue` from `from` on, in order, until either bound is reached (at least one if there is one). Reads files: keep the bounds small.
+    fn read(&self, queue: QueueId, from: Seq, messages: usize, bytes: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// A queue id that was never used.
+    fn new_queue(&self) -> QueueId;
+
+    /// All that was stored, once, before the first commit.
+    fn recover(&self) -> Result<Recovered, StoreError>;
+
+    fn stats(&self) -> StoreStats;
+
+    /// Writes what is queued, makes it safe against a power failure and refuses what comes later.
+    fn close(&self);
+}
+
+/// Written together.
+#[derive(Default)]
+pub struct Transaction {
+    pub operations: SmallVec<[Operation; 2]>,
+}
+
+pub enum Operation {
+    /// The store gives it the queue's next [`Seq`].
+    Append(Append),
+    /// The subscriber has acknowledged it (PUBACK, PUBCOMP), or it expired.
+    Remove {
+        queue: QueueId,
+        seq: Seq,
+    },
+    /// QoS 2 to the subscriber: PUBREC has come, PUBREL is owed and the message itself is not any more.
+    Release {
+        queue: QueueId,
+        seq: Seq,
+    },
+    /// QoS 2 from the publisher: this packet id is taken until PUBREL, a second PUBLISH with it is a repetition.
+    MarkReceived {
+        queue: QueueId,
+        packet_id: u16,
+    },
+    ForgetReceived {
+        queue: QueueId,
+        packet_id: u16,
+    },
+    /// `record` is the session as `mqtt` writes it.
+    PutSession {
+        queue: QueueId,
+        record: Box<[u8]>,
+    },
+    /// With its queue and received marks.
+    DeleteSession {
+        queue: QueueId,
+    },
+    /// The queue's entries and received marks go, the session stays.
+    ClearQueue {
+        queue: QueueId,
+    },
+    PutWill {
+        client: ClientId,
+        record: Box<[u8]>,
+    },
+    DeleteWill {
+        client: ClientId,
+    },
+    PutRetained {
+        event: Arc<Event>,
+    },
+    DeleteRetained {
+        topic: TopicName,
+    },
+}
+
+/// One entry of a durable queue.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub seq: Seq,
+    pub state: EntryState,
+}
+
+#[derive(Debug, Clone)]
+pub enum EntryState {
+    /// To be delivered, or delivered and not acknowledged.
+    Queued(Delivery),
+    /// PUBREL is owed.
+    Released,
+}
+
+#[derive(Debug, Default)]
+pub struct Recovered {
+    pub sessions: Vec<RecoveredSession>,
+    pub wills: Vec<(ClientId, Box<[u8]>)>,
+    pub retained: Vec<Arc<Event>>,
+    /// The machine went down and the last commits, which had not been synchronised, went with it: how many.
+    pub lost_commits: u64,
+}
+
+#[derive(Debug)]
+pub struct RecoveredSession {
+    pub queue: QueueId,
+    pub record: Box<[u8]>,
+    /// Entries of any state and the memory they would take ([`Event::weight`]).
+    pub entries: u64,
+    pub bytes: u64,
+    /// The lowest that is there, and the seq that the next append gets.
+    pub first: Seq,
+    pub next: Seq,
+    pub received: Vec<u16>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{path}: {problem}\n  hint: {hint}")]
+    Damaged { path: String, problem: String, hint: String },
+    #[error("{path} is in use by another process\n  hint: stop the other flux-core, or give this one its own --data-dir")]
+    InUse { path: String },
+    #[error("{path}: {source}")]
+    Io { path: String, source: std::io::Error },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Since start.
+    pub transactions: u64,
+    /// Group commits: `transactions / commits` is how well they are batched.
+    pub commits: u64,
+    pub failures: u64,
+    /// Now.
+    pub waiting_bytes: u64,
+    pub disk_bytes: u64,
+    pub queued_entries: u64,
+    /// The store has failed to write and refuses until it can again.
+    pub failed: bool,
+}

@@ -1,0 +1,107 @@
+//! What the server counts. Plain atomics: hot paths add once per batch, not once per message; `/metrics` and `$SYS` read them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::types::{DropReason, QoS};
+
+/// Only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub fn sub(&self, amount: u64) {
+        self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One counter for each quality of service.
+#[derive(Debug, Default)]
+pub struct ByQoS([Counter; 3]);
+
+impl ByQoS {
+    pub fn of(&self, qos: QoS) -> &Counter {
+        &self.0[qos as usize]
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
+    }
+}
+
+/// One counter for each [`DropReason`].
+#[derive(Debug, Default)]
+pub struct ByDropReason([Counter; DropReason::ALL.len()]);
+
+impl ByDropReason {
+    pub fn of(&self, reason: DropReason) -> &Counter {
+        &self.0[reason as usize]
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
+    }
+}
+
+/// All of them. One per node, shared.
+///
+/// The conservation ledger: every message owed to a subscriber (`owed`) is delivered, dropped for a reason, or still pending.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    pub connections_opened: Counter,
+    pub connections_closed: Counter,
+    pub connections_refused: Counter,
+    pub protocol_errors: Counter,
+    /// Now.
+    pub connections: Gauge,
+    pub sessions: Gauge,
+    pub durable_sessions: Gauge,
+    pub subscriptions: Gauge,
+    pub retained_messages: Gauge,
+    pub retained_bytes: Gauge,
+
+    pub bytes_in: Counter,
+    pub bytes_out: Counter,
+    pub packets_in: Counter,
+    pub packets_out: Counter,
+
+    /// Messages taken from publishers (MQTT, HTTP, wills), and what became of them before routing.
+    pub received: ByQoS,
+    pub refused: Counter,
+    /// Taken, and nobody had subscribed.
+    pub unrouted: Counter,
+    /// Copies owed to subscribers: `owed = delivered + dropped + pending`.
+    pub owed: Counter,
+    /// Copies written to a subscriber's socket (QoS 0) or acknowledged by it (QoS 1 and 2).
+    pub delivered: ByQoS,
+    /// Copies sent again to a subscriber that had not acknowledged them.
+    pub redelivered: Counter,
+    pub dropped: ByDropReason,
+    /// Copies in mailboxes and durable queues, sent and not acknowledged included.
+    pub pending: Gauge,
+}

@@ -1,0 +1,33 @@
+//! Every bound that is not a configuration key, with its reason. Configurable bounds have their defaults in `config`.
+
+use std::time::Duration;
+
+/// A UTF-8 string on the wire has a two-byte length (MQTT 5 §1.5.4).
+pub const TOPIC_BYTES: usize = 65_535;
+
+/// Matching costs a step per level; nobody's naming scheme is deeper, and a hostile topic of 65,535 slashes would be.
+pub const TOPIC_LEVELS: usize = 128;
+
+/// What is read from a socket in one system call. Larger reads stop paying: the copy already dominates.
+pub const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// A connection stops taking messages from its mailbox while this much waits for its socket.
+pub const WRITE_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Topics of one publisher whose route is remembered. A publisher that cycles through more pays a trie walk per message.
+pub const ROUTE_CACHE_TOPICS: usize = 256;
+
+/// How many events wait in one group commit: enough to amortise the write, few enough to keep its latency low.
+pub const COMMIT_BATCH: usize = 1024;
+
+/// Bytes of transactions that may wait for the durable store before publishers are held back.
+pub const COMMIT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Stored entries of one durable session that are kept in memory beside the disk; the rest is read back when it is due.
+pub const QUEUE_CACHE_MESSAGES: usize = 1_000;
+
+/// See [`QUEUE_CACHE_MESSAGES`]; the bound in bytes.
+pub const QUEUE_CACHE_BYTES: usize = 1024 * 1024;
+
+/// How long a connection may take to send CONNECT, TLS and WebSocket handshakes included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
