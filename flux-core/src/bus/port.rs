@@ -45,6 +45,9 @@ pub trait Subscriber: Send + Sync + 'static {
         Poll::Ready(())
     }
 
+    /// A publisher waited for room as long as it may and goes on: from now on this subscriber loses what it has no room for.
+    fn give_up(&self) {}
+
     /// How well this subscriber serves as the member of a shared group that gets the next event.
     fn availability(&self) -> Availability {
         Availability::Ready

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Event, QoS};
+use super::{Event, QoS, Subscription};
 
 /// An event as one subscriber is to hear it.
 #[derive(Debug, Clone)]
@@ -12,6 +12,8 @@ pub struct Delivery {
     pub retain: bool,
     /// Identifiers of all of the client's subscriptions that matched (MQTT 5 §3.3.2.3.8).
     pub identifiers: Option<Arc<[u32]>>,
+    /// The shared group it was chosen for: should its session end, another member gets it (MQTT 5 §4.8.2).
+    pub shared: Option<Arc<Subscription>>,
 }
 
 /// What a subscription asks for (MQTT 5 §3.8.3.1), retain handling left out: that concerns only the moment of subscribing.

@@ -1,0 +1,165 @@
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use super::event::{NewEvent, Submitted};
+use super::retained::{Change, Retained};
+use crate::bus::EventBus;
+use crate::bus::Handover;
+use crate::bus::Route;
+use crate::durable::DurableStore;
+use crate::durable::Operation;
+use crate::durable::Transaction;
+use crate::hook::Authorizer;
+use crate::hook::Identity;
+use crate::receipt::Receipt;
+use crate::telemetry::Metrics;
+use crate::types::{Event, EventIds, NodeTag, Refusal, Timestamp, TopicName};
+
+/// Bounds on what is retained.
+#[derive(Debug, Clone, Copy)]
+pub struct RetainedLimits {
+    pub messages: usize,
+    pub bytes: usize,
+}
+
+/// Takes events from publishers and hands them to all who are owed them.
+pub struct Ingress {
+    bus: Arc<dyn EventBus>,
+    store: Arc<dyn DurableStore>,
+    authorizer: Arc<dyn Authorizer>,
+    metrics: Arc<Metrics>,
+    retained: Retained,
+    limits: RetainedLimits,
+    ids: EventIds,
+    /// Two publishers of one retained topic: whoever is last in memory is last on disk. Striped by topic.
+    retaining: [Mutex<()>; RETAINING_STRIPES],
+}
+
+const RETAINING_STRIPES: usize = 64;
+
+impl Ingress {
+    /// `recovered` are the retained messages of the run before.
+    pub fn new(
+        node: NodeTag,
+        bus: Arc<dyn EventBus>,
+        store: Arc<dyn DurableStore>,
+        authorizer: Arc<dyn Authorizer>,
+        metrics: Arc<Metrics>,
+        limits: RetainedLimits,
+        recovered: &[Arc<Event>],
+    ) -> Self {
+        let ingress = Ingress {
+            bus,
+            store,
+            authorizer,
+            metrics,
+            retained: Retained::default(),
+            limits,
+            ids: EventIds::new(node),
+            retaining: [const { Mutex::new(()) }; RETAINING_STRIPES],
+        };
+        for event in recovered {
+            // What was accepted once stays, also when the limit was lowered meanwhile.
+            ingress.retained.set(event, usize::MAX, usize::MAX);
+        }
+        ingress.count_retained();
+        ingress
+    }
+
+    pub fn retained(&self) -> &Retained {
+        &self.retained
+    }
+
+    /// Whether this publisher may publish here. Callers that publish to the same topic again may remember the answer.
+    pub fn authorize(&self, identity: &Identity, client_id: &str, topic: &TopicName) -> Result<(), Refusal> {
+        // `$SYS` and its like are the server's own.
+        if topic.is_reserved() || !self.authorizer.may_publish(identity, client_id, topic) {
+            return Err(Refusal::NotAuthorized);
+        }
+        Ok(())
+    }
+
+    /// Authorizes and publishes.
+    pub fn submit(&self, identity: &Identity, event: NewEvent, route: &mut Route) -> Submitted {
+        match self.authorize(identity, event.publisher.as_str(), &event.topic) {
+            Ok(()) => self.publish(event, route, None, Timestamp::now()),
+            Err(refusal) => {
+                self.metrics.refused.add(1);
+                Submitted { id: self.ids.next(Timestamp::now()), receipt: Receipt::refused(refusal), matched: 0, pressed: None }
+            }
+        }
+    }
+
+    /// Publishes an event whose publisher is authorized. `received` marks its QoS 2 packet id as taken, in the same transaction
+    /// as the queues that get the event: found again after a crash if and only if they are.
+    pub fn publish(&self, event: NewEvent, route: &mut Route, received: Option<Operation>, now: Timestamp) -> Submitted {
+        let event = Arc::new(Event {
+            id: self.ids.next(now),
+            topic: event.topic,
+            payload: event.payload,
+            qos: event.qos,
+            retain: event.retain,
+            properties: event.properties,
+            expires_at: event.expiry.map(|expiry| now.after(expiry)),
+            publisher: event.publisher,
+            time: now,
+        });
+        self.metrics.received.of(event.qos).add(1);
+        let mut operations: SmallVec<[Operation; 2]> = SmallVec::new();
+        let _in_order = event.retain.then(|| self.retaining[stripe(&event.topic)].lock());
+        if event.retain {
+            match self.retain(&event) {
+                Ok(operation) => operations.extend(operation),
+                Err(refusal) => {
+                    self.metrics.refused.add(1);
+                    return Submitted { id: event.id, receipt: Receipt::refused(refusal), matched: 0, pressed: None };
+                }
+            }
+        }
+        let mut handover = Handover::default();
+        let routed = self.bus.publish(&event, route, &mut handover);
+        let matched = handover.accepted;
+        self.metrics.owed.add(u64::from(handover.accepted + handover.dropped));
+        if handover.accepted + handover.dropped == 0 {
+            self.metrics.unrouted.add(1);
+        }
+        if !handover.appends.is_empty() {
+            operations.extend(received);
+            operations.extend(handover.appends.drain(..).map(Operation::Append));
+        }
+        let receipt = match (handover.refused, operations.is_empty()) {
+            (refused, false) => {
+                let stored = self.store.commit(Transaction { operations });
+                refused.map_or(stored, Receipt::refused)
+            }
+            (Some(refusal), true) => Receipt::refused(refusal),
+            (None, true) => routed,
+        };
+        Submitted { id: event.id, receipt, matched, pressed: handover.pressed }
+    }
+
+    fn retain(&self, event: &Arc<Event>) -> Result<Option<Operation>, Refusal> {
+        let change = self.retained.set(event, self.limits.messages, self.limits.bytes);
+        self.count_retained();
+        let operation = match change {
+            Change::Full => return Err(Refusal::QuotaExceeded),
+            Change::None => None,
+            Change::Stored => Some(Operation::PutRetained { event: event.clone() }),
+            Change::Deleted => Some(Operation::DeleteRetained { topic: event.topic.clone() }),
+        };
+        // The server's own `$SYS` messages are true only while it runs.
+        Ok(operation.filter(|_| !event.topic.is_reserved()))
+    }
+
+    fn count_retained(&self) {
+        self.metrics.retained_messages.set(self.retained.len() as u64);
+        self.metrics.retained_bytes.set(self.retained.bytes() as u64);
+    }
+}
+
+fn stripe(topic: &TopicName) -> usize {
+    let hash = xxhash_rust::xxh3::xxh3_64(topic.as_str().as_bytes());
+    usize::try_from(hash % RETAINING_STRIPES as u64).unwrap_or_default()
+}
