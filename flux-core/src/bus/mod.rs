@@ -2,10 +2,14 @@
 //!
 //! Invariant: an event is one allocation shared by all who receive it, and a publisher takes no lock that all publishers share.
 
+mod group;
+mod levels;
+mod memory;
 mod port;
+mod route;
+mod subscriptions;
+mod trie;
 
+pub use memory::MemoryBus;
 pub use port::{Append, Availability, BusStats, Delivered, EventBus, Guarantees, Handover, Stored, Subscriber};
-
-/// A publisher's memory of where one topic leads.
-#[derive(Default)]
-pub struct Route {}
+pub use route::Route;

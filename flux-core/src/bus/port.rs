@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use smallvec::SmallVec;
 
-use super::Route;
+use super::route::Route;
 use crate::receipt::Receipt;
 use crate::types::{Delivery, DropReason, Event, QueueId, Refusal, SubscribeOptions, SubscriberId, Subscription};
 
@@ -24,6 +24,16 @@ pub trait EventBus: Send + Sync + 'static {
 
     /// `false` when there was no such subscription. Events handed over before may still arrive.
     fn unsubscribe(&self, subscription: &Subscription, subscriber: SubscriberId) -> bool;
+
+    /// Gives an event that a leaving member of a shared group has not acknowledged to another member, never to `except`
+    /// (MQTT 5 §4.8.2). `true` when one took it; `false` also when there is nobody else, or `subscription` names no group.
+    fn publish_to_group(
+        &self,
+        subscription: &Subscription,
+        event: &Arc<Event>,
+        except: SubscriberId,
+        handover: &mut Handover,
+    ) -> bool;
 
     fn guarantees(&self) -> Guarantees;
 
@@ -85,6 +95,21 @@ pub struct Handover {
     pub accepted: u32,
     pub dropped: u32,
     pub refused: Option<Refusal>,
+}
+
+impl Handover {
+    /// Counts one subscriber's answer.
+    pub fn note(&mut self, delivered: Delivered, subscriber: &Arc<dyn Subscriber>) {
+        match delivered {
+            Delivered::Accepted => self.accepted += 1,
+            Delivered::Pressed => {
+                self.accepted += 1;
+                self.pressed.get_or_insert_with(|| subscriber.clone());
+            }
+            Delivered::Dropped(_) => self.dropped += 1,
+            Delivered::Refused(refusal) => _ = self.refused.get_or_insert(refusal),
+        }
+    }
 }
 
 /// One entry for one durable queue.

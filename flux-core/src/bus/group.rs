@@ -1,0 +1,110 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use smallvec::SmallVec;
+
+use super::port::{Availability, Delivered, Handover};
+use super::subscriptions::{Member, Members};
+use crate::types::{Delivery, Event, SubscriberId};
+
+/// The members of one shared subscription: a (group, filter) pair (MQTT 5 §4.8.2).
+#[derive(Default)]
+pub struct Group {
+    members: Members,
+    /// Made when first asked for after a change: a thousand joins cost one copy, not a thousand.
+    roster: OnceLock<Arc<Roster>>,
+    turn: Arc<AtomicUsize>,
+}
+
+/// What routes hold of a group: who takes turns, unchanging.
+pub struct Roster {
+    members: Box<[Member]>,
+    turn: Arc<AtomicUsize>,
+}
+
+impl Group {
+    pub fn members_mut(&mut self) -> &mut Members {
+        self.roster.take();
+        &mut self.members
+    }
+
+    pub fn roster(&self) -> &Arc<Roster> {
+        self.roster.get_or_init(|| {
+            let mut members: Box<[Member]> = self.members.iter().cloned().collect();
+            members.sort_unstable_by_key(|member| member.id);
+            Arc::new(Roster { members, turn: self.turn.clone() })
+        })
+    }
+}
+
+impl Roster {
+    /// Hands the event to one member: the next in turn among those of the best availability; who does not take it is passed over.
+    /// `true` when one took it.
+    pub fn deliver(&self, event: &Arc<Event>, except: Option<SubscriberId>, handover: &mut Handover) -> bool {
+        let count = self.members.len();
+        if count == 0 {
+            return false;
+        }
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let next = &self.members[turn % count];
+        let mut refusal = None;
+        let mut dropped = false;
+        let mut offer = |member: &Member, handover: &mut Handover| match member.offer(event, handover) {
+            Delivered::Refused(reason) => {
+                refusal.get_or_insert(reason);
+                false
+            }
+            Delivered::Dropped(_) => {
+                dropped = true;
+                false
+            }
+            taken => {
+                handover.note(taken, &member.subscriber);
+                true
+            }
+        };
+        // Nearly always the one whose turn it is can take it, and the others need not be asked how they are.
+        let ready = Some(next.id) != except && next.subscriber.availability() == Availability::Ready;
+        if ready && offer(next, handover) {
+            return true;
+        }
+        let passed_over = if ready { Some(next.id) } else { None };
+        let others = self.members.iter().filter(|member| Some(member.id) != except && Some(member.id) != passed_over);
+        for member in in_turn(others, turn, count) {
+            if offer(member, handover) {
+                return true;
+            }
+        }
+        match refusal {
+            Some(reason) => _ = handover.refused.get_or_insert(reason),
+            None => handover.dropped += u32::from(dropped),
+        }
+        false
+    }
+}
+
+impl Member {
+    fn offer(&self, event: &Arc<Event>, handover: &mut Handover) -> Delivered {
+        let delivery = Delivery {
+            event: event.clone(),
+            qos: event.qos.min(self.options.qos),
+            retain: event.retain && self.options.retain_as_published,
+            identifiers: self.options.identifier.map(|identifier| [identifier].into()),
+        };
+        self.subscriber.deliver(delivery, handover)
+    }
+}
+
+/// Best availability first, and within it another first one each time.
+fn in_turn<'a>(members: impl Iterator<Item = &'a Member>, turn: usize, count: usize) -> SmallVec<[&'a Member; 8]> {
+    let mut offered: SmallVec<[(Availability, &Member); 8]> =
+        members.map(|member| (member.subscriber.availability(), member)).collect();
+    offered.sort_by_key(|(availability, _)| *availability);
+    let best = offered.iter().take_while(|(availability, _)| *availability == offered[0].0).count();
+    if best > 0 {
+        // We come here only on the turns of some members. Whole rounds then, not turns, spread the work over the rest evenly.
+        let first = if best == count { turn } else { turn / count };
+        offered[..best].rotate_left(first % best);
+    }
+    offered.into_iter().map(|(_, member)| member).collect()
+}

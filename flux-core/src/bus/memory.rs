@@ -1,0 +1,146 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::HashMap;
+use parking_lot::RwLock;
+use smallvec::SmallVec;
+
+use super::levels::shrink_if_sparse;
+use super::port::{BusStats, EventBus, Guarantees, Handover, Subscriber};
+use super::route::Route;
+use super::subscriptions::{Member, Subscriptions};
+use super::trie::{FilterTrie, Leaf};
+use crate::receipt::Receipt;
+use crate::types::{Event, SubscribeOptions, SubscriberId, Subscription, TopicName};
+
+/// The bus of one process: publishers walk the table of filters themselves, and only when it has changed since they last did.
+pub struct MemoryBus {
+    table: RwLock<Table>,
+    /// Grows with each change of the table, under its write lock. Starts at another value in each bus, so that a route of one is
+    /// never taken for a route of another.
+    generation: AtomicU64,
+}
+
+#[derive(Default)]
+struct Table {
+    filters: FilterTrie<Subscriptions>,
+    /// How many subscriptions each subscriber has.
+    subscribers: HashMap<SubscriberId, u32>,
+    subscriptions: u64,
+    groups: u64,
+}
+
+impl Default for MemoryBus {
+    fn default() -> Self {
+        static BUSES: AtomicU64 = AtomicU64::new(1);
+        MemoryBus { table: RwLock::default(), generation: AtomicU64::new(BUSES.fetch_add(1, Ordering::Relaxed) << 40) }
+    }
+}
+
+impl MemoryBus {
+    pub fn new() -> Self {
+        MemoryBus::default()
+    }
+
+    #[cold]
+    fn resolve(&self, topic: &TopicName, route: &mut Route) {
+        // Before the lock is taken: dropping the last reference to a subscriber may run anything.
+        route.clear();
+        let table = self.table.read();
+        let mut matched: SmallVec<[&Subscriptions; 8]> = SmallVec::new();
+        table.filters.visit(topic, &mut |found| {
+            if !found.is_empty() {
+                matched.push(found);
+            }
+        });
+        route.fill(topic, self.generation.load(Ordering::Acquire), &matched);
+    }
+}
+
+impl EventBus for MemoryBus {
+    fn publish(&self, event: &Arc<Event>, route: &mut Route, handover: &mut Handover) -> Receipt {
+        if !route.leads(&event.topic, self.generation.load(Ordering::Acquire)) {
+            self.resolve(&event.topic, route);
+        }
+        route.deliver(event, handover);
+        Receipt::SAFE
+    }
+
+    fn publish_to_group(
+        &self,
+        subscription: &Subscription,
+        event: &Arc<Event>,
+        except: SubscriberId,
+        handover: &mut Handover,
+    ) -> bool {
+        let Some(name) = &subscription.group else { return false };
+        let roster = {
+            let table = self.table.read();
+            let Some(group) = table.filters.get(&subscription.filter).and_then(|found| found.group(name)) else { return false };
+            group.roster().clone()
+        };
+        roster.deliver(event, Some(except), handover)
+    }
+
+    fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt {
+        let member = Member { id: subscriber.id(), subscriber, options };
+        let mut table = self.table.write();
+        let replaced = table.insert(subscription, member);
+        self.generation.fetch_add(1, Ordering::Release);
+        drop(table);
+        drop(replaced);
+        Receipt::SAFE
+    }
+
+    fn unsubscribe(&self, subscription: &Subscription, subscriber: SubscriberId) -> bool {
+        let mut table = self.table.write();
+        let removed = table.remove(subscription, subscriber);
+        if removed.is_some() {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+        drop(table);
+        removed.is_some()
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        Guarantees { at_least_once: true, crosses_nodes: false }
+    }
+
+    fn stats(&self) -> BusStats {
+        let table = self.table.read();
+        BusStats {
+            subscriptions: table.subscriptions,
+            subscribers: table.subscribers.len() as u64,
+            shared_groups: table.groups,
+            ..BusStats::default()
+        }
+    }
+}
+
+impl Table {
+    fn insert(&mut self, subscription: &Subscription, member: Member) -> Option<Member> {
+        let id = member.id;
+        let members = self.filters.get_or_insert(&subscription.filter).members_mut(subscription.group.as_ref());
+        let first = members.is_empty();
+        let replaced = members.insert(member);
+        if replaced.is_none() {
+            self.subscriptions += 1;
+            self.groups += u64::from(first && subscription.group.is_some());
+            *self.subscribers.entry(id).or_default() += 1;
+        }
+        replaced
+    }
+
+    fn remove(&mut self, subscription: &Subscription, id: SubscriberId) -> Option<Member> {
+        let (removed, last) = self.filters.remove(&subscription.filter, |found| found.remove(subscription.group.as_ref(), id))?;
+        self.subscriptions -= 1;
+        self.groups -= u64::from(last);
+        let count = self.subscribers.get_mut(&id).expect("whoever has a subscription is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.subscribers.remove(&id);
+            shrink_if_sparse(&mut self.subscribers);
+        }
+        Some(removed)
+    }
+}
