@@ -5,11 +5,12 @@ use smallvec::SmallVec;
 
 use super::port::{Availability, Delivered, Handover};
 use super::subscriptions::{Member, Members};
-use crate::types::{Delivery, Event, SubscriberId};
+use crate::types::{Delivery, Event, SubscriberId, Subscription};
 
 /// The members of one shared subscription: a (group, filter) pair (MQTT 5 §4.8.2).
-#[derive(Default)]
 pub struct Group {
+    /// What its members' deliveries say they were chosen for.
+    subscription: Arc<Subscription>,
     members: Members,
     /// Made when first asked for after a change: a thousand joins cost one copy, not a thousand.
     roster: OnceLock<Arc<Roster>>,
@@ -18,11 +19,21 @@ pub struct Group {
 
 /// What routes hold of a group: who takes turns, unchanging.
 pub struct Roster {
+    subscription: Arc<Subscription>,
     members: Box<[Member]>,
     turn: Arc<AtomicUsize>,
 }
 
 impl Group {
+    pub fn new(subscription: &Subscription) -> Self {
+        Group {
+            subscription: Arc::new(subscription.clone()),
+            members: Members::None,
+            roster: OnceLock::new(),
+            turn: Arc::default(),
+        }
+    }
+
     pub fn members_mut(&mut self) -> &mut Members {
         self.roster.take();
         &mut self.members
@@ -32,7 +43,7 @@ impl Group {
         self.roster.get_or_init(|| {
             let mut members: Box<[Member]> = self.members.iter().cloned().collect();
             members.sort_unstable_by_key(|member| member.id);
-            Arc::new(Roster { members, turn: self.turn.clone() })
+            Arc::new(Roster { subscription: self.subscription.clone(), members, turn: self.turn.clone() })
         })
     }
 }
@@ -49,7 +60,7 @@ impl Roster {
         let next = &self.members[turn % count];
         let mut refusal = None;
         let mut dropped = false;
-        let mut offer = |member: &Member, handover: &mut Handover| match member.offer(event, handover) {
+        let mut offer = |member: &Member, handover: &mut Handover| match member.offer(event, &self.subscription, handover) {
             Delivered::Refused(reason) => {
                 refusal.get_or_insert(reason);
                 false
@@ -84,12 +95,13 @@ impl Roster {
 }
 
 impl Member {
-    fn offer(&self, event: &Arc<Event>, handover: &mut Handover) -> Delivered {
+    fn offer(&self, event: &Arc<Event>, subscription: &Arc<Subscription>, handover: &mut Handover) -> Delivered {
         let delivery = Delivery {
             event: event.clone(),
             qos: event.qos.min(self.options.qos),
             retain: event.retain && self.options.retain_as_published,
             identifiers: self.options.identifier.map(|identifier| [identifier].into()),
+            shared: Some(subscription.clone()),
         };
         self.subscriber.deliver(delivery, handover)
     }

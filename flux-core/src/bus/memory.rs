@@ -120,7 +120,7 @@ impl EventBus for MemoryBus {
 impl Table {
     fn insert(&mut self, subscription: &Subscription, member: Member) -> Option<Member> {
         let id = member.id;
-        let members = self.filters.get_or_insert(&subscription.filter).members_mut(subscription.group.as_ref());
+        let members = self.filters.get_or_insert(&subscription.filter).members_mut(subscription);
         let first = members.is_empty();
         let replaced = members.insert(member);
         if replaced.is_none() {

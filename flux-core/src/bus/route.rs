@@ -124,6 +124,7 @@ impl Terms {
             qos: event.qos.min(self.qos),
             retain: event.retain && self.retain_as_published,
             identifiers: self.identifiers.clone(),
+            shared: None,
         }
     }
 }

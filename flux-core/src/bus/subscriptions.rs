@@ -6,7 +6,7 @@ use super::group::Group;
 use super::levels::shrink_if_sparse;
 use super::port::Subscriber;
 use super::trie::Leaf;
-use crate::types::{SubscribeOptions, SubscriberId};
+use crate::types::{SubscribeOptions, SubscriberId, Subscription};
 
 /// One subscriber's subscription to one filter (and group).
 #[derive(Clone)]
@@ -95,11 +95,10 @@ impl Subscriptions {
         self.groups.as_ref()?.get(name)
     }
 
-    pub fn members_mut(&mut self, group: Option<&Arc<str>>) -> &mut Members {
-        match group {
-            None => &mut self.members,
-            Some(name) => self.groups.get_or_insert_default().entry(name.clone()).or_default().members_mut(),
-        }
+    pub fn members_mut(&mut self, subscription: &Subscription) -> &mut Members {
+        let Some(name) = &subscription.group else { return &mut self.members };
+        let groups = self.groups.get_or_insert_default();
+        groups.entry(name.clone()).or_insert_with(|| Group::new(subscription)).members_mut()
     }
 
     /// Answers the removed member, and whether a group went with it.
