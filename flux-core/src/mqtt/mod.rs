@@ -2,5 +2,6 @@
 //!
 //! Invariant: `session` and `inflight` are pure (packets and `now` in, actions out); only `connection` awaits.
 
+pub mod codec;
 pub mod packet;
 pub mod reason;
