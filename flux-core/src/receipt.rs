@@ -16,6 +16,7 @@ use crate::types::Refusal;
 pub enum Receipt {
     Ready(Result<(), Refusal>),
     Pending(oneshot::Receiver<Result<(), Refusal>>),
+    Both(Box<(Receipt, Receipt)>),
 }
 
 /// The other end of a pending [`Receipt`].
@@ -29,6 +30,15 @@ impl Receipt {
         (sender, Receipt::Pending(receiver))
     }
 
+    /// Safe once both are; refused as soon as one is.
+    pub fn and(self, other: Receipt) -> Receipt {
+        match (self, other) {
+            (Receipt::Ready(Ok(())), other) | (other, Receipt::Ready(Ok(()))) => other,
+            (Receipt::Ready(Err(refusal)), _) | (_, Receipt::Ready(Err(refusal))) => Receipt::refused(refusal),
+            (one, other) => Receipt::Both(Box::new((one, other))),
+        }
+    }
+
     pub fn refused(refusal: Refusal) -> Receipt {
         Receipt::Ready(Err(refusal))
     }
@@ -38,10 +48,25 @@ impl Future for Receipt {
     type Output = Result<(), Refusal>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
+        let receipt = self.get_mut();
+        match receipt {
             Receipt::Ready(outcome) => Poll::Ready(*outcome),
             Receipt::Pending(receiver) => {
-                Pin::new(receiver).poll(context).map(|answer| answer.unwrap_or(Err(Refusal::ShuttingDown)))
+                let answer = Pin::new(&mut *receiver).poll(context).map(|answer| answer.unwrap_or(Err(Refusal::ShuttingDown)));
+                // Polled again by `Both`, or awaited again by who keeps it: the answer stays.
+                if let Poll::Ready(outcome) = answer {
+                    *receipt = Receipt::Ready(outcome);
+                }
+                answer
+            }
+            Receipt::Both(both) => {
+                let (one, other) = &mut **both;
+                let (one, other) = (Pin::new(one).poll(context), Pin::new(other).poll(context));
+                match (one, other) {
+                    (Poll::Ready(Ok(())), other) => other,
+                    (Poll::Ready(Err(refusal)), _) | (_, Poll::Ready(Err(refusal))) => Poll::Ready(Err(refusal)),
+                    (Poll::Pending, _) => Poll::Pending,
+                }
             }
         }
     }

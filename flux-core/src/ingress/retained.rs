@@ -124,7 +124,11 @@ impl Retained {
         let mut expired = Vec::new();
         let levels: Vec<&str> = filter.as_str().split('/').collect();
         self.tree.read().root.visit(&levels, true, &mut |event| {
-            if event.expired(now) { expired.push(event.topic.clone()) } else { found.push(event.clone()) }
+            if event.expired(now) {
+                expired.push(event.topic.clone())
+            } else {
+                found.push(event.clone())
+            }
             true
         });
         for topic in expired {

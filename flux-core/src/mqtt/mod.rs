@@ -2,6 +2,29 @@
 //!
 //! Invariant: `session` and `inflight` are pure (packets and `now` in, actions out); only `connection` awaits.
 
+mod aliases;
+mod answers;
+mod close;
 pub mod codec;
+mod connection;
+mod deadlines;
+mod dialogue;
+mod handshake;
+mod inbound;
+mod inflight;
+mod link;
+mod mailbox;
+mod outbound;
 pub mod packet;
 pub mod reason;
+mod reauthentication;
+mod record;
+mod server;
+mod session;
+mod sessions;
+mod settings;
+mod tally;
+mod topics;
+
+pub use server::{Parts, Server};
+pub use settings::{MailboxLimits, QueueFull, QueueLimits, Settings};

@@ -91,7 +91,7 @@ pub struct Will {
 }
 
 /// CONNACK (MQTT 5 §3.2). In version 3 only `session_present` and the return code that `reason` maps to are sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConnAck {
     pub session_present: bool,
     pub reason: Reason,

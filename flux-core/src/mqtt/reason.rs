@@ -6,6 +6,12 @@ macro_rules! reasons {
         #[repr(u8)]
         pub enum Reason { $($name = $code,)* }
 
+        impl Default for Reason {
+            fn default() -> Self {
+                Reason::Success
+            }
+        }
+
         impl Reason {
             pub const ALL: &'static [Reason] = &[$(Reason::$name,)*];
 

@@ -1,0 +1,420 @@
+//! What waits for one session: the bus puts deliveries in, the durable store announces stored ones, the connection takes them out.
+//!
+//! Bounded in messages and bytes. Above the high-water mark publishers wait (`poll_room`); when one has waited for the whole grace it gives up,
+//! and from then on, until the mailbox is half empty again, QoS 0 is dropped and a session that is not durable is closed rather than lose QoS ≥ 1.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Weak;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+use super::settings::{MailboxLimits, QueueFull, QueueLimits};
+use crate::bus::Append;
+use crate::bus::Availability;
+use crate::bus::Delivered;
+use crate::bus::Handover;
+use crate::bus::Stored;
+use crate::bus::Subscriber;
+use crate::telemetry::Metrics;
+use crate::types::limits;
+use crate::types::{ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, SubscriberId};
+
+/// Room for deliveries that an idle mailbox keeps.
+const IDLE_ITEMS: usize = 64;
+
+/// One session's mailbox. It lives as long as the session: connections come and go.
+pub struct Mailbox {
+    id: SubscriberId,
+    client: ClientId,
+    limits: MailboxLimits,
+    queue_limits: QueueLimits,
+    metrics: Arc<Metrics>,
+    this: Weak<Mailbox>,
+    state: Mutex<State>,
+}
+
+/// What a connection is told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Another connection with this client id has come (MQTT 5 §3.1.4).
+    TakenOver,
+    /// An operator closes the connection.
+    Disconnect,
+    /// An operator closes the connection and ends the session.
+    Delete,
+    ShutDown,
+}
+
+/// See [`Mailbox::poll_signal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    Command(Command),
+    /// A message that had to be delivered found no room, and there is no durable queue to hold it.
+    Overflowed,
+}
+
+/// A delivery on its way to the connection.
+#[derive(Debug)]
+pub enum Item {
+    /// Only in memory.
+    Live(Delivery),
+    /// An entry of the durable queue.
+    Stored(Seq, Delivery),
+}
+
+impl std::fmt::Debug for Mailbox {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Mailbox").field("id", &self.id).field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+impl Item {
+    pub fn delivery(&self) -> &Delivery {
+        match self {
+            Item::Live(delivery) | Item::Stored(_, delivery) => delivery,
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    items: VecDeque<Item>,
+    bytes: usize,
+    connection: Option<Waker>,
+    connected: bool,
+    command: Option<Command>,
+    /// Publishers that wait for room.
+    waiting: Vec<Waker>,
+    /// A publisher's grace has passed: nobody waits until there is room again.
+    given_up: bool,
+    /// A message that had to be delivered found no room, and there is no durable queue to hold it.
+    overflowed: bool,
+    queue: Option<Queue>,
+}
+
+/// The durable queue behind the mailbox, as far as it must be known to take and to deliver.
+#[derive(Debug, Clone, Copy)]
+struct Queue {
+    id: QueueId,
+    /// Entries that are stored or about to be, acknowledged ones not.
+    entries: u64,
+    bytes: u64,
+    /// The last entry announced.
+    tail: Seq,
+    /// The first entry that is on disk only: `items` holds none from here on.
+    spilled_from: Option<Seq>,
+    cached: usize,
+    cached_bytes: usize,
+}
+
+/// A durable queue as it was found.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueStart {
+    pub id: QueueId,
+    pub entries: u64,
+    pub bytes: u64,
+    pub first: Seq,
+    pub next: Seq,
+}
+
+/// Depths, for the admin API and the ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Depth {
+    pub mailbox_messages: u64,
+    pub mailbox_bytes: u64,
+    pub queue_entries: u64,
+    pub queue_bytes: u64,
+    /// Copies only in memory.
+    pub live: u64,
+}
+
+impl Mailbox {
+    pub fn new(
+        id: SubscriberId,
+        client: ClientId,
+        limits: MailboxLimits,
+        queue_limits: QueueLimits,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|this| Mailbox {
+            id,
+            client,
+            limits,
+            queue_limits,
+            metrics,
+            this: this.clone(),
+            state: Mutex::new(State::default()),
+        })
+    }
+
+    /// Who it is on the bus.
+    pub fn subscriber(&self) -> SubscriberId {
+        self.id
+    }
+
+    fn drop_for(&self, reason: DropReason) -> Delivered {
+        self.metrics.dropped.of(reason).add(1);
+        Delivered::Dropped(reason)
+    }
+
+    /// From now on QoS ≥ 1 goes through this durable queue.
+    pub fn set_queue(&self, start: QueueStart) {
+        let tail = Seq(start.next.0 - 1);
+        let waiting = start.entries > 0;
+        self.state.lock().queue = Some(Queue {
+            id: start.id,
+            entries: start.entries,
+            bytes: start.bytes,
+            tail,
+            spilled_from: waiting.then_some(start.first),
+            cached: 0,
+            cached_bytes: 0,
+        });
+    }
+
+    /// Deliveries are kept for a connection from now on. `resume_at` is the first durable entry to send again.
+    pub fn connect(&self, resume_at: Option<Seq>) {
+        let mut state = self.state.lock();
+        state.connected = true;
+        state.given_up = false;
+        state.overflowed = false;
+        state.command = None;
+        state.connection = None;
+        state.items.clear();
+        state.bytes = 0;
+        if let (Some(queue), Some(resume_at)) = (&mut state.queue, resume_at) {
+            queue.cached = 0;
+            queue.cached_bytes = 0;
+            queue.spilled_from = (resume_at <= queue.tail).then_some(resume_at);
+        }
+    }
+
+    /// The connection is gone. Gives back what was only in memory; durable entries stay where they are.
+    pub fn disconnect(&self) -> Vec<Delivery> {
+        let mut state = self.state.lock();
+        state.connected = false;
+        state.connection = None;
+        state.bytes = 0;
+        if let Some(queue) = &mut state.queue {
+            queue.cached = 0;
+            queue.cached_bytes = 0;
+        }
+        let lost = std::mem::take(&mut state.items)
+            .into_iter()
+            .filter_map(|item| match item {
+                Item::Live(delivery) => Some(delivery),
+                Item::Stored(..) => None,
+            })
+            .collect();
+        state.wake_publishers();
+        lost
+    }
+
+    pub fn command(&self, command: Command) {
+        let mut state = self.state.lock();
+        // A takeover is the stronger: it decides who owns the session.
+        if state.command != Some(Command::TakenOver) {
+            state.command = Some(command);
+        }
+        state.wake_connection();
+    }
+
+    /// What the connection has to react to before deliveries. Wakes the task when more comes.
+    pub fn poll_signal(&self, context: &mut Context<'_>) -> Option<Signal> {
+        let mut state = self.state.lock();
+        if !state.connection.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.connection = Some(context.waker().clone());
+        }
+        let command = state.command.take().map(Signal::Command);
+        command.or(state.overflowed.then_some(Signal::Overflowed))
+    }
+
+    /// Moves deliveries to `into` while `admit` says so.
+    pub fn take(&self, into: &mut Vec<Item>, mut admit: impl FnMut(&Item) -> bool) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        while state.items.front().is_some_and(&mut admit) {
+            let Some(item) = state.items.pop_front() else { break };
+            let weight = item.delivery().event.weight();
+            match (&item, &mut state.queue) {
+                (Item::Stored(..), Some(queue)) => {
+                    queue.cached -= 1;
+                    queue.cached_bytes -= weight;
+                }
+                _ => state.bytes -= weight,
+            }
+            into.push(item);
+        }
+        if state.items.is_empty() && state.items.capacity() > IDLE_ITEMS {
+            // An idle connection keeps no memory for the burst it once had.
+            state.items = VecDeque::new();
+        }
+        let limits = &self.limits;
+        let relieved = !state.above(limits.high_messages / 2 + 1, limits.high_bytes / 2 + 1);
+        if relieved && (state.given_up || !state.waiting.is_empty()) {
+            state.given_up = false;
+            state.wake_publishers();
+        }
+    }
+
+    /// The durable entries to read from disk next (queue, first, last): there once everything that was announced before has been taken.
+    /// What is stored behind the last is not announced yet: it comes by itself.
+    pub fn next_on_disk(&self) -> Option<(QueueId, Seq, Seq)> {
+        let state = self.state.lock();
+        let queue = state.queue.as_ref()?;
+        if queue.cached > 0 { None } else { queue.spilled_from.map(|from| (queue.id, from, queue.tail)) }
+    }
+
+    /// Everything before `next` has been read.
+    pub fn read_up_to(&self, next: Seq) {
+        if let Some(queue) = &mut self.state.lock().queue {
+            queue.spilled_from = (next <= queue.tail).then_some(next);
+        }
+    }
+
+    /// An entry left the durable queue: acknowledged, expired or dropped.
+    pub fn entry_gone(&self, weight: u64) {
+        if let Some(queue) = &mut self.state.lock().queue {
+            queue.entries = queue.entries.saturating_sub(1);
+            queue.bytes = queue.bytes.saturating_sub(weight);
+        }
+    }
+
+    pub fn depth(&self) -> Depth {
+        let state = self.state.lock();
+        let queue = state.queue.as_ref();
+        Depth {
+            mailbox_messages: state.items.len() as u64,
+            mailbox_bytes: (state.bytes + queue.map_or(0, |queue| queue.cached_bytes)) as u64,
+            queue_entries: queue.map_or(0, |queue| queue.entries),
+            queue_bytes: queue.map_or(0, |queue| queue.bytes),
+            live: state.live() as u64,
+        }
+    }
+
+    /// Keeps a delivery in memory until the connection takes it.
+    fn keep(&self, state: &mut State, delivery: Delivery) -> Delivered {
+        let weight = delivery.event.weight();
+        let high = state.above(self.limits.high_messages, self.limits.high_bytes);
+        let full = state.above(self.limits.messages, self.limits.bytes.saturating_sub(weight));
+        if full || (high && state.given_up) {
+            // Of QoS 0 one may be skipped, and a shared group has other members. Who was owed this one ends visibly rather than miss it.
+            if delivery.qos >= QoS::AtLeastOnce && delivery.shared.is_none() {
+                state.overflowed = true;
+                state.wake_connection();
+            }
+            return self.drop_for(DropReason::SlowSubscriber);
+        }
+        state.bytes += weight;
+        state.items.push_back(Item::Live(delivery));
+        state.wake_connection();
+        if high && !state.given_up { Delivered::Pressed } else { Delivered::Accepted }
+    }
+}
+
+impl State {
+    fn live(&self) -> usize {
+        self.items.len() - self.queue.as_ref().map_or(0, |queue| queue.cached)
+    }
+
+    fn above(&self, messages: usize, bytes: usize) -> bool {
+        self.live() >= messages || self.bytes >= bytes
+    }
+
+    fn wake_connection(&mut self) {
+        // The waker stays out until the connection polls again: a burst wakes it once.
+        if let Some(waker) = self.connection.take() {
+            waker.wake();
+        }
+    }
+
+    fn wake_publishers(&mut self) {
+        for waker in std::mem::take(&mut self.waiting) {
+            waker.wake();
+        }
+    }
+}
+
+impl Subscriber for Mailbox {
+    fn id(&self) -> SubscriberId {
+        self.id
+    }
+
+    fn client(&self) -> &str {
+        self.client.as_str()
+    }
+
+    fn deliver(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
+        let mut state = self.state.lock();
+        if delivery.qos >= QoS::AtLeastOnce
+            && let Some(queue) = &mut state.queue
+        {
+            let weight = delivery.event.weight() as u64;
+            let full = queue.entries >= self.queue_limits.messages || queue.bytes + weight > self.queue_limits.bytes;
+            if full && self.queue_limits.full == QueueFull::Refuse {
+                return Delivered::Refused(Refusal::QueueFull);
+            }
+            let Some(owner) = self.this.upgrade() else { return self.drop_for(DropReason::SessionEnded) };
+            queue.entries += 1;
+            queue.bytes += weight;
+            handover.appends.push(Append { queue: queue.id, delivery, owner });
+            return Delivered::Accepted;
+        }
+        if !state.connected {
+            return self.drop_for(DropReason::Offline);
+        }
+        self.keep(&mut state, delivery)
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if !state.above(self.limits.high_messages, self.limits.high_bytes) || state.given_up || !state.connected {
+            return Poll::Ready(());
+        }
+        if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            state.waiting.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn give_up(&self) {
+        let mut state = self.state.lock();
+        state.given_up = true;
+        state.wake_publishers();
+    }
+
+    fn availability(&self) -> Availability {
+        let state = self.state.lock();
+        if !state.connected {
+            Availability::Offline
+        } else if state.above(self.limits.high_messages, self.limits.high_bytes) {
+            Availability::Busy
+        } else {
+            Availability::Ready
+        }
+    }
+}
+
+impl Stored for Mailbox {
+    fn stored(&self, seq: Seq, delivery: Delivery) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Some(queue) = &mut state.queue else { return };
+        queue.tail = seq;
+        if !state.connected || queue.spilled_from.is_some() {
+            queue.spilled_from.get_or_insert(seq);
+        } else {
+            let weight = delivery.event.weight();
+            if queue.cached >= limits::QUEUE_CACHE_MESSAGES || queue.cached_bytes + weight > limits::QUEUE_CACHE_BYTES {
+                queue.spilled_from = Some(seq);
+            } else {
+                queue.cached += 1;
+                queue.cached_bytes += weight;
+                state.items.push_back(Item::Stored(seq, delivery));
+            }
+        }
+        state.wake_connection();
+    }
+}

@@ -1,0 +1,264 @@
+//! What all connections of the MQTT server share, and the life of sessions beyond their connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::deadlines::Deadlines;
+use super::inflight::Inbound;
+use super::mailbox::{Mailbox, QueueStart};
+use super::packet::Will;
+use super::record::{RecordError, SessionRecord, WillRecord};
+use super::session::{Profile, Session};
+use super::sessions::Sessions;
+use super::settings::Settings;
+use crate::bus::EventBus;
+use crate::bus::Handover;
+use crate::bus::Route;
+use crate::durable::DurableStore;
+use crate::durable::Operation;
+use crate::durable::Recovered;
+use crate::durable::RecoveredSession;
+use crate::durable::Transaction;
+use crate::hook::Authenticator;
+use crate::hook::Authorizer;
+use crate::hook::Identity;
+use crate::ingress::Ingress;
+use crate::ingress::NewEvent;
+use crate::receipt::Receipt;
+use crate::telemetry::Metrics;
+use crate::types::{ClientId, Delivery, DropReason, QoS, Seq, SubscriberId, Timestamp, TopicName};
+
+/// The MQTT server of this node, without its sockets.
+pub struct Server {
+    pub settings: Settings,
+    pub ingress: Arc<Ingress>,
+    pub bus: Arc<dyn EventBus>,
+    pub store: Arc<dyn DurableStore>,
+    pub authenticator: Arc<dyn Authenticator>,
+    pub authorizer: Arc<dyn Authorizer>,
+    pub metrics: Arc<Metrics>,
+    pub sessions: Sessions,
+    pub deadlines: Deadlines,
+    /// Sockets accepted and not closed.
+    pub open: AtomicUsize,
+    next_subscriber: AtomicU64,
+}
+
+/// What the server is made of.
+pub struct Parts {
+    pub settings: Settings,
+    pub ingress: Arc<Ingress>,
+    pub bus: Arc<dyn EventBus>,
+    pub store: Arc<dyn DurableStore>,
+    pub authenticator: Arc<dyn Authenticator>,
+    pub authorizer: Arc<dyn Authorizer>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Server {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Server {
+            settings: parts.settings,
+            ingress: parts.ingress,
+            bus: parts.bus,
+            store: parts.store,
+            authenticator: parts.authenticator,
+            authorizer: parts.authorizer,
+            metrics: parts.metrics,
+            sessions: Sessions::default(),
+            deadlines: Deadlines::default(),
+            open: AtomicUsize::new(0),
+            next_subscriber: AtomicU64::new(1),
+        })
+    }
+
+    pub fn next_subscriber(&self) -> SubscriberId {
+        SubscriberId(self.next_subscriber.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn new_session(&self, client: &ClientId, created: Timestamp) -> Box<Session> {
+        let Settings { mailbox, queue, .. } = self.settings;
+        let mailbox = Mailbox::new(self.next_subscriber(), client.clone(), mailbox, queue, self.metrics.clone());
+        self.metrics.sessions.add(1);
+        Box::new(Session::new(Profile::new(client.clone(), mailbox, created), 0, None))
+    }
+
+    /// From now on the session survives its connection and the process.
+    pub fn make_durable(&self, session: &mut Session) {
+        if session.queue.is_some() {
+            return;
+        }
+        let id = self.store.new_queue();
+        session.queue = Some(id);
+        session.mailbox().set_queue(QueueStart { id, entries: 0, bytes: 0, first: Seq(1), next: Seq(1) });
+        self.metrics.durable_sessions.add(1);
+    }
+
+    /// Stores the record of a durable session as it is now.
+    pub fn store_session(&self, session: &Session, disconnected_at: Option<Timestamp>) -> Receipt {
+        let Some(queue) = session.queue else { return Receipt::SAFE };
+        let record = SessionRecord::of(session, disconnected_at).encode();
+        self.commit(Operation::PutSession { queue, record })
+    }
+
+    pub fn store_will(&self, client: &ClientId, will: &Will, username: Option<&str>) -> Receipt {
+        let record = WillRecord::of(will, username).encode();
+        self.commit(Operation::PutWill { client: client.clone(), record })
+    }
+
+    pub fn forget_will(&self, client: &ClientId) {
+        // Should this not be stored the will is published once too often after a crash, which a will may be.
+        drop(self.commit(Operation::DeleteWill { client: client.clone() }));
+    }
+
+    pub fn commit(&self, operation: Operation) -> Receipt {
+        self.store.commit(Transaction { operations: [operation].into_iter().collect() })
+    }
+
+    /// Ends a session that no connection owns: its subscriptions, its queue, and its will if it still has one.
+    pub fn end_session(&self, mut session: Box<Session>) {
+        let profile = session.profile.clone();
+        let subscriptions = std::mem::take(&mut *profile.subscriptions.lock());
+        for subscription in subscriptions.keys() {
+            self.bus.unsubscribe(subscription, profile.mailbox.subscriber());
+        }
+        self.metrics.subscriptions.sub(subscriptions.len() as u64);
+        self.metrics.dropped.of(DropReason::SessionEnded).add(profile.mailbox.depth().queue_entries);
+        if let Some(queue) = session.queue {
+            drop(self.commit(Operation::DeleteSession { queue }));
+            self.metrics.durable_sessions.sub(1);
+        }
+        if let Some(will) = session.will.take() {
+            self.publish_will(session.client(), profile.username.lock().clone(), will);
+        }
+        self.metrics.sessions.sub(1);
+    }
+
+    /// Gives what another member of a shared group can take to that member; says how many copies ended here.
+    pub fn reassign(&self, profile: &Profile, deliveries: impl Iterator<Item = Delivery>) -> u64 {
+        let mut lost = 0;
+        for delivery in deliveries {
+            let group = delivery.shared.clone().filter(|_| delivery.qos == QoS::AtLeastOnce);
+            lost += 1;
+            let Some(group) = group else { continue };
+            let mut handover = Handover::default();
+            self.bus.publish_to_group(&group, &delivery.event, profile.mailbox.subscriber(), &mut handover);
+            self.metrics.owed.add(u64::from(handover.accepted));
+            if !handover.appends.is_empty() {
+                let operations = handover.appends.drain(..).map(Operation::Append).collect();
+                drop(self.store.commit(Transaction { operations }));
+            }
+        }
+        lost
+    }
+
+    pub fn publish_will(&self, client: &ClientId, username: Option<Arc<str>>, will: Will) {
+        self.forget_will(client);
+        let Ok(topic) = TopicName::parse(&will.topic) else { return };
+        let event = NewEvent {
+            topic,
+            payload: will.payload,
+            qos: will.qos,
+            retain: will.retain,
+            properties: will.properties,
+            expiry: will.message_expiry.map(|seconds| Duration::from_secs(seconds.into())),
+            publisher: client.clone(),
+        };
+        // Nobody waits for this answer: who published it is gone.
+        drop(self.ingress.submit(&Identity { username }, event, &mut Route::default()).receipt);
+    }
+
+    /// A parked session's will or end may be due.
+    pub fn session_is_due(&self, client: &ClientId, now: Timestamp) {
+        let due = |session: &Session| session.due_at().is_some_and(|at| at <= now);
+        let Some(mut reservation) = self.sessions.take_parked_if(client.as_str(), due) else {
+            if let Some(at) = self.sessions.due_at(client.as_str()) {
+                self.deadlines.add(at, client.clone());
+            }
+            return;
+        };
+        let Some(mut session) = reservation.session().take() else { return };
+        if session.expires_at.is_some_and(|at| at <= now) {
+            self.end_session(session);
+            reservation.remove();
+            return;
+        }
+        session.will_at = None;
+        if let Some(will) = session.will.take() {
+            session.set_will(None);
+            let username = session.profile.username.lock().clone();
+            self.publish_will(client, username, will);
+        }
+        if let Some(at) = session.due_at() {
+            self.deadlines.add(at, client.clone());
+        }
+        *reservation.session() = Some(session);
+    }
+
+    /// Keeps a session that outlives its connection.
+    pub fn park(&self, session: Box<Session>) {
+        if let Some(at) = session.due_at() {
+            self.deadlines.add(at, session.client().clone());
+        }
+        self.sessions.park(session);
+    }
+
+    /// Brings back the sessions of the run before, subscribed as they were, and then the wills of connections that the crash cut.
+    pub async fn recover(&self, recovered: Recovered) -> Result<(), RecordError> {
+        let now = Timestamp::now();
+        let mut wills = Vec::new();
+        for (client, record) in recovered.wills {
+            wills.push((client, WillRecord::decode(&record)?));
+        }
+        let mut wills: std::collections::HashMap<ClientId, WillRecord> = wills.into_iter().collect();
+        for found in recovered.sessions {
+            let record = SessionRecord::decode(&found.record)?;
+            let mut session = self.restore(&found, &record).await;
+            let will = wills.remove(session.client());
+            session.set_will(will.map(WillRecord::into_will));
+            // A connection that the crash cut ended now, as far as anyone can tell.
+            session.park(record.disconnected_at.unwrap_or(now));
+            self.park(session);
+        }
+        for (client, record) in wills {
+            let username = record.username.clone().map(Arc::from);
+            self.publish_will(&client, username, record.into_will());
+        }
+        Ok(())
+    }
+
+    async fn restore(&self, found: &RecoveredSession, record: &SessionRecord) -> Box<Session> {
+        let mut session = self.new_session(&ClientId::new(record.client.as_str()), record.created);
+        session.queue = Some(found.queue);
+        session.resume_at = found.first;
+        // What was sent before the crash is not known: as much as a window held may have been.
+        session.sent_up_to = Seq(found.first.0.saturating_add(self.settings.max_inflight.into())).min(Seq(found.next.0 - 1));
+        session.inbound = Inbound::recovered(&found.received);
+        session.set_expiry(record.expiry);
+        self.metrics.durable_sessions.add(1);
+        self.metrics.owed.add(found.entries);
+        let profile = session.profile.clone();
+        *profile.username.lock() = record.username.as_deref().map(Arc::from);
+        *profile.protocol.lock() = record.protocol();
+        profile.mailbox.set_queue(QueueStart {
+            id: found.queue,
+            entries: found.entries,
+            bytes: found.bytes,
+            first: found.first,
+            next: found.next,
+        });
+        for subscription in &record.subscriptions {
+            // What was accepted once is valid; a filter that a later version refuses is left out and said.
+            let Some((subscription, options)) = subscription.parse() else {
+                tracing::warn!(client_id = %record.client, filter = %subscription.filter, "a stored subscription is not valid any more");
+                continue;
+            };
+            if self.bus.subscribe(&subscription, options, profile.mailbox.clone()).await.is_ok() {
+                profile.subscriptions.lock().insert(subscription, options);
+                self.metrics.subscriptions.add(1);
+            }
+        }
+        session
+    }
+}
