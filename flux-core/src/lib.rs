@@ -3,6 +3,9 @@
 //! A module imports only from modules of lower rank; `tests/architecture.rs` holds the table and fails otherwise.
 //! Start reading at [`types::event`], then `ingress`, `bus` and `mqtt`.
 
+// Tests may spawn and measure as they like.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 // 0
 pub mod types;
 // 10
