@@ -12,6 +12,8 @@ mod disconnect;
 mod encode;
 mod error;
 mod frame;
+#[cfg(any(test, feature = "test-util"))]
+pub mod invariants;
 mod message_properties;
 mod property;
 mod publish;
