@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::reference::plain;
 use super::value::{ByteSize, Value};
 
 pub(super) fn between<T: PartialOrd + Value>(least: T, most: T) -> impl Fn(&T) -> Result<(), String> {
     move |value| {
         if *value < least || *value > most {
-            return Err(format!("is outside {} to {}", plain(&least), plain(&most)));
+            return Err(format!("is outside {} to {}", plain(&least.show()), plain(&most.show())));
         }
         Ok(())
     }
@@ -23,11 +24,4 @@ pub(super) fn optional<T>(check: impl Fn(&T) -> Result<(), String>) -> impl Fn(&
 
 pub(super) fn not_empty(path: &Path) -> Result<(), String> {
     if path.as_os_str().is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
-}
-
-fn plain(value: &impl Value) -> String {
-    match value.show() {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    }
 }

@@ -26,6 +26,6 @@ pub use keys::{Durability, Http, HttpTls, Keys, Log, Mqtt, MqttTls, Node, Securi
 pub use load::Config;
 pub use password_file::{PasswordFileError, PasswordLine, parse_password_file, read_password_file};
 pub use problem::{Problem, Problems};
-pub use reference::{EffectiveKey, KeyDoc, sample};
+pub use reference::{EffectiveKey, FLAGS, KeyDoc, sample};
 pub use source::{Origin, Setting, Sources};
 pub use value::{Anonymous, ByteSize, LogFormat, QueueFull, Secret};

@@ -10,6 +10,8 @@ use super::section::{Key, Section};
 /// What there is to know about a key.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KeyDoc {
+    /// Dotted, `mqtt.listen`.
+    #[serde(rename = "key")]
     pub path: String,
     /// `duration`, `size`, `whole number`, `a | b`, …
     #[serde(rename = "type")]
@@ -20,21 +22,62 @@ pub struct KeyDoc {
     /// As it would be written in the file; null: off.
     pub default: Json,
     pub meaning: String,
+    #[serde(rename = "environment")]
     pub variable: String,
+    /// The flag of its own that `flux-core serve` has for it.
+    pub flag: Option<&'static str>,
     pub secret: bool,
     /// Holds named entries: `path.NAME`.
     #[serde(skip)]
     pub open: bool,
 }
 
+/// Keys that have a flag of their own beside `--set`.
+pub const FLAGS: [(&str, &str); 8] = [
+    ("--data-dir", "node.data_dir"),
+    ("--node-id", "node.id"),
+    ("--http-listen", "http.listen"),
+    ("--mqtt-listen", "mqtt.listen"),
+    ("--mqtts-listen", "mqtt.tls_listen"),
+    ("--ws-listen", "mqtt.ws_listen"),
+    ("--wss-listen", "mqtt.wss_listen"),
+    ("--insecure", "security.insecure"),
+];
+
+impl KeyDoc {
+    /// The default as one would type it: `off` for nothing.
+    pub fn default_text(&self) -> String {
+        plain(&self.default)
+    }
+}
+
+/// A value as one would type it after `--set key=`.
+pub(super) fn plain(value: &Json) -> String {
+    match value {
+        Json::Null => "off".to_owned(),
+        Json::String(text) => text.clone(),
+        Json::Object(entries) => entries.keys().cloned().collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
 /// A key as it is in force.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EffectiveKey {
+    #[serde(rename = "key")]
     pub path: String,
     /// Secrets are `***`; null: off.
     pub value: Json,
     /// Where it was given: `default`, `flux.toml:3:1`, `environment variable …`, `flag …`.
+    #[serde(rename = "source")]
     pub origin: String,
+}
+
+impl EffectiveKey {
+    /// The value as one would type it: `off` for nothing, `***` for a secret.
+    pub fn text(&self) -> String {
+        plain(&self.value)
+    }
 }
 
 impl Config {
@@ -44,6 +87,7 @@ impl Config {
         Keys::default().visit("", &mut |key: Key| {
             docs.push(KeyDoc {
                 variable: variable(&key.path),
+                flag: FLAGS.iter().find(|(_, path)| *path == key.path).map(|(flag, _)| *flag),
                 path: key.path,
                 kind: key.kind,
                 unit: key.unit,

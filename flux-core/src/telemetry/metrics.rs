@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::histogram::Histogram;
 use crate::types::{DropReason, QoS};
 
 /// Only grows.
@@ -93,6 +94,8 @@ pub struct Metrics {
     /// Messages taken from publishers (MQTT, HTTP, wills), and what became of them before routing.
     pub received: ByQoS,
     pub refused: Counter,
+    /// Of those refused: because a durable queue that was owed the message is full.
+    pub refused_queue_full: Counter,
     /// Taken, and nobody had subscribed.
     pub unrouted: Counter,
     /// Copies owed to subscribers: `owed = delivered + dropped + pending`.
@@ -104,4 +107,11 @@ pub struct Metrics {
     pub dropped: ByDropReason,
     /// Copies in mailboxes and durable queues, sent and not acknowledged included.
     pub pending: Gauge,
+
+    /// From the arrival of a QoS 1 or 2 message to its PUBACK or PUBREC.
+    pub publish_acknowledged: Histogram,
+    /// From the arrival of a message to a subscriber's socket.
+    pub publish_delivered: Histogram,
+    /// From queuing a transaction to its being stored.
+    pub commit: Histogram,
 }

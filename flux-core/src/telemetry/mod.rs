@@ -1,7 +1,19 @@
 //! What the server says about itself: counters, logs, alarms, traces. Must not know: who reads them.
+//!
+//! Invariant: telling costs the message path no lock: counters are relaxed atomics added to once per batch, a trace that is off is one load.
 
+mod alarms;
+mod exposition;
+mod histogram;
 mod log;
 mod metrics;
+mod process;
+mod trace;
 
+pub use alarms::{Alarm, Alarms, Cause, Figures, Limits, Severity, Watch};
+pub use exposition::{CONTENT_TYPE, Exposition, Figure, FigureKind};
+pub use histogram::{Histogram, HistogramReading, LocalHistogram};
 pub use log::start_log;
 pub use metrics::{ByDropReason, ByQoS, Counter, Gauge, Metrics};
+pub use process::ProcessFigures;
+pub use trace::{Direction, MAX_TRACES, TooManyTraces, TraceInfo, TraceRecord, TraceStep, TraceTail, TraceTarget, Traces};
