@@ -1,4 +1,4 @@
-//! MQTT 3.1, 3.1.1 and 5.0 as a server. Owns: wire format, connections, sessions, in-flight windows, wills, `$SYS`. Must not know: HTTP, files.
+//! MQTT 3.1, 3.1.1 and 5.0 as a server. Owns: wire format, connections, sessions, in-flight windows, wills, `$SYS`. Must not know: HTTP, files (but those of `tls`).
 //!
 //! Invariant: `session` and `inflight` are pure (packets and `now` in, actions out); only `connection` awaits.
 
@@ -23,7 +23,9 @@ mod server;
 mod session;
 mod sessions;
 mod settings;
+pub mod stream;
 mod tally;
+pub mod tls;
 mod topics;
 
 pub use server::{Parts, Server};

@@ -31,3 +31,12 @@ pub const QUEUE_CACHE_BYTES: usize = 1024 * 1024;
 
 /// How long a connection may take to send CONNECT, TLS and WebSocket handshakes included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Read buffer of a WebSocket connection, held for its whole life: small, because most connections are idle most of the time.
+pub const WEBSOCKET_READ_BYTES: usize = 2 * 1024;
+
+/// Payload of a WebSocket frame we send. Its buffer keeps this capacity for the life of a connection that once filled it.
+pub const WEBSOCKET_WRITE_BYTES: usize = 16 * 1024;
+
+/// A WebSocket message may hold several packets: up to this much even where a single packet must be smaller.
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 256 * 1024;
