@@ -163,6 +163,8 @@ impl Dialogue {
         self.tally.flush(&self.server.metrics);
         let inflight = u32::try_from(self.session.outbound.len()).unwrap_or(u32::MAX);
         self.session.profile.inflight.store(inflight, Ordering::Relaxed);
+        let inflight = u32::try_from(self.session.inbound.exactly_once()).unwrap_or(u32::MAX);
+        self.session.profile.inflight_in.store(inflight, Ordering::Relaxed);
     }
 
     pub(super) fn send(&mut self, packet: &Outgoing<'_>, out: &mut Vec<u8>) {
@@ -214,7 +216,7 @@ impl Dialogue {
     async fn release_session(mut self, close: &Close) {
         let server = self.server;
         let profile = self.session.profile.clone();
-        *profile.connection.lock() = None;
+        profile.facts.lock().connection = None;
         profile.inflight.store(0, Ordering::Relaxed);
         let interrupted = self.session.outbound.interrupt();
         let next = self.sending.next_entry();
@@ -242,7 +244,7 @@ impl Dialogue {
         {
             self.session.will_at = None;
             self.session.set_will(None);
-            let username = profile.username.lock().clone();
+            let username = profile.username();
             server.publish_will(self.session.client(), username, will);
         }
         // Not stored means that after a crash the time without a connection counts from the restart: later, never earlier.

@@ -17,6 +17,7 @@ use super::packet::{Auth, ConnAck, Connect, Incoming, Outgoing, Version};
 use super::reason::Reason;
 use super::server::Server;
 use super::session::{ConnectionInfo, Session};
+use crate::api;
 use crate::hook::AuthenticationError;
 use crate::hook::Credentials;
 use crate::hook::ExchangeStep;
@@ -28,7 +29,7 @@ use crate::types::{ClientId, Timestamp, TopicName};
 #[derive(Debug, Clone, Copy)]
 pub struct Origin {
     pub peer: SocketAddr,
-    pub transport: &'static str,
+    pub transport: api::Transport,
 }
 
 /// Why there is no connection after all.
@@ -206,7 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             dialogue.finish(Close::Lost(error)).await;
             return Err(HandshakeError::Io(kind.into()));
         }
-        tracing::debug!(client_id = %client, peer = %self.origin.peer, transport = self.origin.transport, session_present, "connected");
+        tracing::debug!(client_id = %client, peer = %self.origin.peer, transport = self.origin.transport.as_str(), session_present, "connected");
         Ok(dialogue)
     }
 
@@ -279,15 +280,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         session.expires_at = None;
         session.set_expiry(expiry);
         session.set_will(connect.will.clone());
-        let profile = &session.profile;
-        *profile.username.lock() = identity.username.clone();
-        *profile.protocol.lock() = connect.version;
-        profile.disconnected_at.store(0, Ordering::Relaxed);
-        *profile.connection.lock() = Some(ConnectionInfo {
+        let mut facts = session.profile.facts.lock();
+        facts.username = identity.username.clone();
+        facts.version = connect.version;
+        facts.disconnected_at = None;
+        facts.expires_at = None;
+        facts.window = window;
+        facts.maximum_packet_size = connect.maximum_packet_size;
+        facts.connection = Some(ConnectionInfo {
             peer: self.origin.peer,
             transport: self.origin.transport,
             connected_at: Timestamp::now(),
             keep_alive: self.keep_alive(connect).0,
+            clean_start: connect.clean_start,
         });
     }
 

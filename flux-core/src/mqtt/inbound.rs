@@ -99,7 +99,7 @@ impl Dialogue {
             |name: &_| self.server.ingress.authorize(&self.identity, self.session.profile.client.as_str(), name).is_ok();
         let known = self
             .topics
-            .get(topic, authorize)
+            .get(topic, self.server.settings.max_topic_levels, authorize)
             .map_err(|_| Close::server(Reason::TopicNameInvalid, "the topic name is not valid, or has too many levels"))?;
         if !known.allowed {
             return self.refuse_publish(publish, Refusal::NotAuthorized, out);
@@ -215,6 +215,9 @@ impl Dialogue {
             Ok(subscription) => subscription,
             Err(SubscriptionError::Filter(_) | SubscriptionError::ShareName) => return (Reason::TopicFilterInvalid, None),
         };
+        if subscription.filter.levels() > self.server.settings.max_topic_levels {
+            return (Reason::TopicFilterInvalid, None);
+        }
         let profile = &self.session.profile;
         if !self.server.authorizer.may_subscribe(&self.identity, profile.client.as_str(), &subscription) {
             return (Reason::NotAuthorized, None);

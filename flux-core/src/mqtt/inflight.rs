@@ -195,6 +195,11 @@ impl Inbound {
         usize::from(self.unanswered) + self.received.len()
     }
 
+    /// QoS 2 messages between PUBLISH and PUBREL.
+    pub fn exactly_once(&self) -> usize {
+        self.received.len()
+    }
+
     /// A PUBLISH with QoS 1 has come.
     pub fn take(&mut self) {
         self.unanswered = self.unanswered.saturating_add(1);

@@ -2,6 +2,8 @@
 //!
 //! Invariant: `session` and `inflight` are pure (packets and `now` in, actions out); only `connection` awaits.
 
+pub mod admin;
+mod administration;
 mod aliases;
 mod answers;
 mod close;
@@ -13,6 +15,7 @@ mod handshake;
 mod inbound;
 mod inflight;
 mod link;
+mod listener;
 mod mailbox;
 mod outbound;
 pub mod packet;
@@ -23,10 +26,15 @@ mod server;
 mod session;
 mod sessions;
 mod settings;
-pub mod stream;
+mod stream;
+mod sys;
 mod tally;
 pub mod tls;
 mod topics;
 
+pub use deadlines::run as run_deadlines;
+pub use listener::{accept, bind};
 pub use server::{Parts, Server};
+pub use stream::Transport;
+pub use sys::run as run_sys;
 pub use settings::{MailboxLimits, QueueFull, QueueLimits, Settings};

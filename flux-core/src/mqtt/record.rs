@@ -78,11 +78,12 @@ impl SessionRecord {
                 identifier: options.identifier,
             })
             .collect();
+        let facts = profile.facts.lock();
         SessionRecord {
             version: VERSION,
             client: profile.client.to_string(),
-            username: profile.username.lock().as_deref().map(str::to_owned),
-            protocol: *profile.protocol.lock() as u8,
+            username: facts.username.as_deref().map(str::to_owned),
+            protocol: facts.version as u8,
             created: profile.created,
             expiry: session.expiry,
             disconnected_at,

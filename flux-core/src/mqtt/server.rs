@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::deadlines::Deadlines;
 use super::inflight::Inbound;
-use super::mailbox::{Mailbox, QueueStart};
+use super::mailbox::{Command, Mailbox, QueueStart};
 use super::packet::Will;
 use super::record::{RecordError, SessionRecord, WillRecord};
 use super::session::{Profile, Session};
@@ -27,7 +27,7 @@ use crate::ingress::Ingress;
 use crate::ingress::NewEvent;
 use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
-use crate::types::{ClientId, Delivery, DropReason, QoS, Seq, SubscriberId, Timestamp, TopicName};
+use crate::types::{ClientId, Delivery, DropReason, QoS, Refusal, Seq, SubscriberId, Timestamp, TopicName};
 
 /// The MQTT server of this node, without its sockets.
 pub struct Server {
@@ -116,6 +116,16 @@ impl Server {
         self.store.commit(Transaction { operations: [operation].into_iter().collect() })
     }
 
+    /// Tells every connection that the server is shutting down.
+    pub fn disconnect_all(&self) {
+        self.sessions.command_all(Command::ShutDown);
+    }
+
+    /// Waits until all that was handed to the store before is stored.
+    pub async fn flush(&self) -> Result<(), Refusal> {
+        self.store.commit(Transaction::default()).await
+    }
+
     /// Ends a session that no connection owns: its subscriptions, its queue, and its will if it still has one.
     pub fn end_session(&self, mut session: Box<Session>) {
         let profile = session.profile.clone();
@@ -130,7 +140,7 @@ impl Server {
             self.metrics.durable_sessions.sub(1);
         }
         if let Some(will) = session.will.take() {
-            self.publish_will(session.client(), profile.username.lock().clone(), will);
+            self.publish_will(session.client(), profile.username(), will);
         }
         self.metrics.sessions.sub(1);
     }
@@ -187,7 +197,7 @@ impl Server {
         session.will_at = None;
         if let Some(will) = session.will.take() {
             session.set_will(None);
-            let username = session.profile.username.lock().clone();
+            let username = session.profile.username();
             self.publish_will(client, username, will);
         }
         if let Some(at) = session.due_at() {
@@ -239,8 +249,11 @@ impl Server {
         self.metrics.durable_sessions.add(1);
         self.metrics.owed.add(found.entries);
         let profile = session.profile.clone();
-        *profile.username.lock() = record.username.as_deref().map(Arc::from);
-        *profile.protocol.lock() = record.protocol();
+        {
+            let mut facts = profile.facts.lock();
+            facts.username = record.username.as_deref().map(Arc::from);
+            facts.version = record.protocol();
+        }
         profile.mailbox.set_queue(QueueStart {
             id: found.queue,
             entries: found.entries,

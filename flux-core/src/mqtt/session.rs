@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU32;
 
 use parking_lot::Mutex;
 
 use super::inflight::{Inbound, Outbound};
 use super::mailbox::Mailbox;
 use super::packet::{Version, Will};
-use crate::types::{ClientId, QueueId, Seq, SubscribeOptions, Subscription, Timestamp};
+use crate::api;
+use crate::types::{ClientId, QoS, QueueId, Seq, SubscribeOptions, Subscription, Timestamp};
 
 /// A session. The connection owns it while there is one; otherwise it is parked with `sessions`.
 #[derive(Debug)]
@@ -39,43 +40,77 @@ pub struct Profile {
     pub mailbox: Arc<Mailbox>,
     pub created: Timestamp,
     pub subscriptions: Mutex<BTreeMap<Subscription, SubscribeOptions>>,
-    pub connection: Mutex<Option<ConnectionInfo>>,
-    pub username: Mutex<Option<Arc<str>>>,
-    pub protocol: Mutex<Version>,
+    pub facts: Mutex<Facts>,
+    /// Sent and not acknowledged.
     pub inflight: AtomicU32,
-    pub expiry: AtomicU32,
-    pub durable: std::sync::atomic::AtomicBool,
-    /// Milliseconds since 1970, 0 while connected.
-    pub disconnected_at: AtomicU64,
-    pub has_will: std::sync::atomic::AtomicBool,
+    /// QoS 2 messages from the client between PUBLISH and PUBREL.
+    pub inflight_in: AtomicU32,
+}
+
+/// What changes when a client connects or goes.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pub username: Option<Arc<str>>,
+    /// Of the last connection.
+    pub version: Version,
+    pub connection: Option<ConnectionInfo>,
+    pub expiry: u32,
+    pub durable: bool,
+    pub disconnected_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// QoS 1 and 2 messages under way to the client at most.
+    pub window: u16,
+    /// `None`: the client set no bound.
+    pub maximum_packet_size: Option<u32>,
+    pub will: Option<WillInfo>,
+}
+
+#[derive(Debug, Clone)]
+pub struct WillInfo {
+    pub topic: Box<str>,
+    pub qos: QoS,
+    pub retain: bool,
+    pub delay: u32,
 }
 
 /// The network connection of a session.
 #[derive(Debug, Clone)]
 pub struct ConnectionInfo {
     pub peer: SocketAddr,
-    pub transport: &'static str,
+    pub transport: api::Transport,
     pub connected_at: Timestamp,
     /// Seconds.
     pub keep_alive: u16,
+    pub clean_start: bool,
 }
 
 impl Profile {
     pub fn new(client: ClientId, mailbox: Arc<Mailbox>, created: Timestamp) -> Arc<Self> {
+        let facts = Facts {
+            username: None,
+            version: Version::V311,
+            connection: None,
+            expiry: 0,
+            durable: false,
+            disconnected_at: None,
+            expires_at: None,
+            window: u16::MAX,
+            maximum_packet_size: None,
+            will: None,
+        };
         Arc::new(Profile {
             client,
             mailbox,
             created,
             subscriptions: Mutex::default(),
-            connection: Mutex::default(),
-            username: Mutex::default(),
-            protocol: Mutex::new(Version::V311),
+            facts: Mutex::new(facts),
             inflight: AtomicU32::new(0),
-            expiry: AtomicU32::new(0),
-            durable: false.into(),
-            disconnected_at: AtomicU64::new(0),
-            has_will: false.into(),
+            inflight_in: AtomicU32::new(0),
         })
+    }
+
+    pub fn username(&self) -> Option<Arc<str>> {
+        self.facts.lock().username.clone()
     }
 }
 
@@ -105,12 +140,18 @@ impl Session {
 
     pub fn set_expiry(&mut self, expiry: u32) {
         self.expiry = expiry;
-        self.profile.expiry.store(expiry, Ordering::Relaxed);
-        self.profile.durable.store(self.queue.is_some(), Ordering::Relaxed);
+        let mut facts = self.profile.facts.lock();
+        facts.expiry = expiry;
+        facts.durable = self.queue.is_some();
     }
 
     pub fn set_will(&mut self, will: Option<Will>) {
-        self.profile.has_will.store(will.is_some(), Ordering::Relaxed);
+        self.profile.facts.lock().will = will.as_ref().map(|will| WillInfo {
+            topic: will.topic.clone(),
+            qos: will.qos,
+            retain: will.retain,
+            delay: will.delay,
+        });
         self.will = will;
     }
 
@@ -123,7 +164,10 @@ impl Session {
         self.expires_at = (self.expiry != u32::MAX).then(|| seconds(self.expiry));
         // The will is due after its delay or when the session ends, whichever comes first [MQTT-3.1.3-9].
         self.will_at = self.will.as_ref().map(|will| seconds(will.delay.min(self.expiry)));
-        self.profile.disconnected_at.store(now.as_millis(), Ordering::Relaxed);
+        let mut facts = self.profile.facts.lock();
+        facts.disconnected_at = Some(now);
+        facts.expires_at = self.expires_at;
+        facts.connection = None;
         Some(())
     }
 

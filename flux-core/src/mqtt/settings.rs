@@ -1,8 +1,11 @@
 use std::time::Duration;
 
+use crate::types::NodeId;
+
 /// What `mqtt` needs to know of the configuration. Units are in the names or types.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    pub node: NodeId,
     pub max_connections: usize,
     pub max_packet_size: u32,
     /// QoS 1 and 2 messages a client may have under way to us (MQTT 5 §3.2.2.3.3).
@@ -13,6 +16,8 @@ pub struct Settings {
     pub topic_alias_maximum: u16,
     /// Aliases we use towards a client, whatever it allows.
     pub max_outgoing_aliases: u16,
+    /// Levels of a topic or filter.
+    pub max_topic_levels: usize,
     /// Seconds; a client that asks for more (or for none) is told this. 0: no limit.
     pub max_keep_alive: u16,
     pub max_session_expiry: Duration,
@@ -21,7 +26,8 @@ pub struct Settings {
     pub slow_subscriber_grace: Duration,
     pub queue: QueueLimits,
     pub connect_timeout: Duration,
-    pub sys_interval: Duration,
+    /// New connections a second and listener.
+    pub connect_rate: Option<u32>,
 }
 
 /// Bounds of what waits in memory for one session.
@@ -69,12 +75,14 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
+            node: NodeId::new("local"),
             max_connections: 100_000,
             max_packet_size: 1024 * 1024,
             receive_maximum: 1024,
             max_inflight: 1024,
             topic_alias_maximum: 64,
             max_outgoing_aliases: 16,
+            max_topic_levels: crate::types::limits::TOPIC_LEVELS,
             max_keep_alive: 0,
             max_session_expiry: Duration::from_secs(7 * 24 * 3600),
             max_subscriptions_per_client: 10_000,
@@ -82,7 +90,7 @@ impl Default for Settings {
             slow_subscriber_grace: Duration::from_secs(1),
             queue: QueueLimits { messages: 1_000_000, bytes: 1024 * 1024 * 1024, full: QueueFull::Refuse },
             connect_timeout: crate::types::limits::CONNECT_TIMEOUT,
-            sys_interval: Duration::from_secs(10),
+            connect_rate: None,
         }
     }
 }

@@ -21,9 +21,17 @@ pub struct Known {
 
 impl Topics {
     /// What is known of `topic`; `authorize` is asked the first time.
-    pub fn get(&mut self, topic: &str, authorize: impl FnOnce(&TopicName) -> bool) -> Result<&mut Known, TopicError> {
+    pub fn get(
+        &mut self,
+        topic: &str,
+        max_levels: usize,
+        authorize: impl FnOnce(&TopicName) -> bool,
+    ) -> Result<&mut Known, TopicError> {
         if !self.known.contains_key(topic) {
             let name = TopicName::parse(topic)?;
+            if name.levels() > max_levels {
+                return Err(TopicError::TooManyLevels);
+            }
             if self.known.len() >= limits::ROUTE_CACHE_TOPICS {
                 self.known.clear();
             }

@@ -77,6 +77,8 @@ pub struct Metrics {
     pub connections_opened: Counter,
     pub connections_closed: Counter,
     pub connections_refused: Counter,
+    /// Sockets that could not be accepted, nearly always for want of descriptors.
+    pub accept_errors: Counter,
     pub protocol_errors: Counter,
     /// Now.
     pub connections: Gauge,

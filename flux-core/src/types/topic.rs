@@ -83,6 +83,10 @@ impl TopicName {
         &self.0
     }
 
+    pub fn levels(&self) -> usize {
+        self.0.split('/').count()
+    }
+
     /// `$SYS` and its like: kept from filters that begin with a wildcard [MQTT-4.7.2-1].
     pub fn is_reserved(&self) -> bool {
         self.0.starts_with('$')
@@ -106,6 +110,10 @@ impl TopicFilter {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub fn levels(&self) -> usize {
+        self.0.split('/').count()
     }
 
     pub fn has_wildcard(&self) -> bool {

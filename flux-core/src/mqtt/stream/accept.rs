@@ -9,6 +9,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::handshake;
 use super::websocket::WebSocket;
+use crate::api;
 
 /// How bytes reach a listener.
 #[derive(Clone)]
@@ -18,6 +19,17 @@ pub enum Transport {
     WebSocket,
     /// WebSocket over TLS.
     SecureWebSocket(TlsAcceptor),
+}
+
+impl Transport {
+    pub fn kind(&self) -> api::Transport {
+        match self {
+            Transport::Tcp => api::Transport::Tcp,
+            Transport::Tls(_) => api::Transport::Tls,
+            Transport::WebSocket => api::Transport::Ws,
+            Transport::SecureWebSocket(_) => api::Transport::Wss,
+        }
+    }
 }
 
 /// A connection after the handshakes of its transport. Bytes only: over WebSocket a packet may span frames and a frame packets ([MQTT-6.0.0-2]).

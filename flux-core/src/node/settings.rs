@@ -1,0 +1,43 @@
+//! What each subsystem wants to know of the configuration.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::config::QueueFull;
+use crate::ingress::RetainedLimits;
+use crate::mqtt;
+use crate::types::NodeId;
+use crate::types::limits;
+
+pub fn mqtt(config: &Config, node: NodeId) -> mqtt::Settings {
+    let mqtt = &config.mqtt;
+    mqtt::Settings {
+        node,
+        max_connections: mqtt.max_connections,
+        max_packet_size: u32::try_from(mqtt.max_packet_size.0).unwrap_or(u32::MAX),
+        receive_maximum: mqtt.receive_maximum,
+        max_inflight: mqtt.max_inflight,
+        topic_alias_maximum: mqtt.topic_alias_maximum,
+        max_outgoing_aliases: mqtt.outbound_topic_aliases,
+        max_topic_levels: mqtt.max_topic_levels,
+        max_keep_alive: mqtt.max_keep_alive.map_or(0, |longest| u16::try_from(longest.as_secs()).unwrap_or(u16::MAX)),
+        max_session_expiry: mqtt.session_expiry_max.unwrap_or(Duration::MAX),
+        max_subscriptions_per_client: mqtt.max_subscriptions_per_client,
+        mailbox: mqtt::MailboxLimits::new(mqtt.mailbox_messages, mqtt.mailbox_bytes.as_usize()),
+        slow_subscriber_grace: mqtt.slow_subscriber_grace,
+        queue: mqtt::QueueLimits {
+            messages: mqtt.queue_messages as u64,
+            bytes: mqtt.queue_bytes.0,
+            full: match mqtt.queue_full {
+                QueueFull::Refuse => mqtt::QueueFull::Refuse,
+                QueueFull::DropOldest => mqtt::QueueFull::DropOldest,
+            },
+        },
+        connect_timeout: limits::CONNECT_TIMEOUT,
+        connect_rate: mqtt.connect_rate,
+    }
+}
+
+pub fn retained(config: &Config) -> RetainedLimits {
+    RetainedLimits { messages: config.mqtt.max_retained_messages, bytes: config.mqtt.max_retained_bytes.as_usize() }
+}

@@ -1,0 +1,239 @@
+//! Starts the parts of a node in order and stops them in reverse.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::settings;
+use crate::bus::MemoryBus;
+use crate::config::Config;
+use crate::durable::DiskStore;
+use crate::durable::DurableStore;
+use crate::durable::Options;
+use crate::durable::StoreError;
+use crate::hook::AllowAll;
+use crate::ingress::Ingress;
+use crate::lifecycle::Tasks;
+use crate::mqtt;
+use crate::mqtt::Transport;
+use crate::telemetry::Alarms;
+use crate::telemetry::Cause;
+use crate::telemetry::Metrics;
+use crate::telemetry::Severity;
+use crate::types::{NodeId, NodeTag};
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address} for {protocol}: {source}\n  hint: {}", listen_hint(.source, .key))]
+    Listen { protocol: &'static str, key: &'static str, address: SocketAddr, source: io::Error },
+    #[error("cannot use {path} as data folder: {source}\n  hint: give a folder that this user may write to with --data-dir DIR")]
+    DataFolder { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the stored sessions cannot be read: {0}")]
+    Recover(String),
+    #[error("{0}")]
+    Tls(String),
+    #[error("{0}")]
+    Security(String),
+    #[error("{0}")]
+    Runtime(io::Error),
+}
+
+fn listen_hint(error: &io::Error, key: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("another program has the port; give {key} another address, or port 0 for any free one"),
+        io::ErrorKind::AddrNotAvailable => format!("this machine does not have that address; see {key}"),
+        io::ErrorKind::PermissionDenied => format!("ports below 1024 need privileges; give {key} a higher one"),
+        _ => format!("see {key}"),
+    }
+}
+
+/// Where a node listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// `http`, `mqtt`, `mqtts`, `ws`, `wss`.
+    pub protocol: &'static str,
+    pub address: SocketAddr,
+}
+
+/// A node that serves.
+pub struct Node {
+    pub(super) id: NodeId,
+    pub(super) listening: Vec<Listening>,
+    pub(super) tasks: Tasks,
+    pub(super) server: Arc<mqtt::Server>,
+    pub(super) store: Arc<dyn DurableStore>,
+    pub(super) alarms: Arc<Alarms>,
+    deadline: Duration,
+}
+
+impl Node {
+    /// Starts everything that `config` asks for. Nothing is served unless all of it can be.
+    pub async fn start(config: &Config) -> Result<Node, StartError> {
+        let alarms = Arc::new(Alarms::new(config.telemetry.alarm_history));
+        let metrics = Arc::new(Metrics::default());
+        let tasks = tasks(&alarms);
+        let id = node_id(config)?;
+
+        let listeners = bind(config)?;
+        let store = open_store(config).await?;
+        let recovered = store.recover()?;
+        if recovered.lost_commits > 0 {
+            let detail = format!("{} commits had not reached the disk when the machine went down", recovered.lost_commits);
+            alarms.raise(Cause::LostCommits, Severity::Critical, detail);
+        }
+
+        let bus = Arc::new(MemoryBus::new());
+        let authorizer = Arc::new(AllowAll);
+        let ingress = Arc::new(Ingress::new(
+            NodeTag(xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()) as u32),
+            bus.clone(),
+            store.clone(),
+            authorizer.clone(),
+            metrics.clone(),
+            settings::retained(config),
+            &recovered.retained,
+        ));
+        let server = mqtt::Server::new(mqtt::Parts {
+            settings: settings::mqtt(config, id.clone()),
+            ingress,
+            bus,
+            store: store.clone(),
+            authenticator: Arc::new(Everyone),
+            authorizer,
+            metrics,
+        });
+        server.recover(recovered).await.map_err(|error| StartError::Recover(error.to_string()))?;
+
+        let mut listening = Vec::new();
+        for Bound { transport, protocol, listener } in listeners {
+            let address = listener.local_addr().map_err(StartError::Runtime)?;
+            listening.push(Listening { protocol, address });
+            tasks.spawn("listener", mqtt::accept(server.clone(), listener, transport, tasks.clone()));
+        }
+        let shutdown = tasks.shutdown().clone();
+        let until_shutdown = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+            let shutdown = shutdown.clone();
+            async move {
+                tokio::select! {
+                    () = work => {}
+                    () = shutdown.requested() => {}
+                }
+            }
+        };
+        tasks.spawn("deadlines", until_shutdown(Box::pin(mqtt::run_deadlines(server.clone()))));
+        if let Some(interval) = config.mqtt.sys_interval {
+            tasks.spawn("$SYS", until_shutdown(Box::pin(mqtt::run_sys(server.clone(), interval))));
+        }
+        Ok(Node { id, listening, tasks, server, store, alarms, deadline: config.shutdown.deadline })
+    }
+
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
+    }
+
+    /// Stops accepting, tells clients, flushes, and ends. What does not end before the deadline is cut off and named in the log.
+    pub async fn stop(self) {
+        self.tasks.shutdown().request();
+        self.server.disconnect_all();
+        if let Err(stuck) = self.tasks.join(self.deadline).await {
+            tracing::warn!(%stuck, "not everything stopped in time");
+        }
+        let store = self.store;
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        if closed.is_err() {
+            tracing::error!("closing the durable store failed");
+        }
+    }
+}
+
+fn tasks(alarms: &Arc<Alarms>) -> Tasks {
+    let alarms = alarms.clone();
+    Tasks::new(move |panic| alarms.raise(Cause::TaskPanicked, Severity::Critical, format!("{}: {}", panic.task, panic.message)))
+}
+
+/// The configured name, or the one that was made up at the first start.
+fn node_id(config: &Config) -> Result<NodeId, StartError> {
+    if let Some(id) = &config.node.id {
+        return Ok(id.clone());
+    }
+    let folder = &config.node.data_dir;
+    let failed = |source| StartError::DataFolder { path: folder.clone(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let path = folder.join("node-id");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => Ok(NodeId::new(text.trim())),
+        Ok(_) => new_node_id(&path).map_err(failed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => new_node_id(&path).map_err(failed),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn new_node_id(path: &Path) -> io::Result<NodeId> {
+    let id = format!("node-{:08x}", rand::random::<u32>());
+    std::fs::write(path, format!("{id}\n"))?;
+    Ok(NodeId::new(id))
+}
+
+async fn open_store(config: &Config) -> Result<Arc<dyn DurableStore>, StartError> {
+    let path = config.node.data_dir.join("durable");
+    let options = Options { ack: config.durability.ack, ..Options::default() };
+    // Reads files for as long as there is something to read.
+    let opened = tokio::task::spawn_blocking(move || DiskStore::open(&path, options)).await;
+    match opened {
+        Ok(store) => Ok(Arc::new(store?)),
+        Err(panic) => Err(StartError::Runtime(io::Error::other(panic))),
+    }
+}
+
+struct Bound {
+    transport: Transport,
+    protocol: &'static str,
+    listener: TcpListener,
+}
+
+fn bind(config: &Config) -> Result<Vec<Bound>, StartError> {
+    let mqtt = &config.mqtt;
+    let mut bound = Vec::new();
+    let mut listen = |address: Option<SocketAddr>, transport, protocol, key| -> Result<(), StartError> {
+        let Some(address) = address else { return Ok(()) };
+        let listener = mqtt::bind(address).map_err(|source| StartError::Listen { protocol, key, address, source })?;
+        bound.push(Bound { transport, protocol, listener });
+        Ok(())
+    };
+    listen(mqtt.listen, Transport::Tcp, "mqtt", "mqtt.listen")?;
+    listen(mqtt.ws_listen, Transport::WebSocket, "ws", "mqtt.ws_listen")?;
+    if mqtt.tls_listen.is_some() || mqtt.wss_listen.is_some() {
+        let tls = tls_acceptor(config)?;
+        listen(mqtt.tls_listen, Transport::Tls(tls.clone()), "mqtts", "mqtt.tls_listen")?;
+        listen(mqtt.wss_listen, Transport::SecureWebSocket(tls), "wss", "mqtt.wss_listen")?;
+    }
+    Ok(bound)
+}
+
+fn tls_acceptor(config: &Config) -> Result<TlsAcceptor, StartError> {
+    let tls = &config.mqtt.tls;
+    // The configuration has been checked: a TLS listener has both files.
+    let (Some(certificate), Some(key)) = (&tls.cert, &tls.key) else {
+        return Err(StartError::Tls("a TLS listener needs mqtt.tls.cert and mqtt.tls.key".to_owned()));
+    };
+    let server = mqtt::tls::server_config(certificate, key, tls.client_ca.as_deref());
+    server.map(|server| TlsAcceptor::from(Arc::new(server))).map_err(|error| StartError::Tls(error.to_string()))
+}
+
+struct Everyone;
+impl crate::hook::Authenticator for Everyone {
+    fn authenticate<'a>(&'a self, c: crate::hook::Credentials<'a>) -> crate::hook::HookFuture<'a, Result<crate::hook::Identity, crate::hook::AuthenticationError>> {
+        Box::pin(async move { Ok(crate::hook::Identity { username: c.username.map(Into::into) }) })
+    }
+    fn begin(&self, _: &str) -> Result<Box<dyn crate::hook::Exchange>, crate::hook::AuthenticationError> {
+        Err(crate::hook::AuthenticationError::BadMethod)
+    }
+}
