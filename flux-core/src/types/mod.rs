@@ -2,6 +2,7 @@
 //!
 //! Owns: events and what they carry, topics and filters, identities, points in time, limits. Must not know: sockets, storage, configuration.
 
+pub mod ack;
 pub mod delivery;
 pub mod event;
 pub mod identity;
@@ -11,6 +12,7 @@ pub mod qos;
 pub mod time;
 pub mod topic;
 
+pub use ack::{AckLevel, InvalidAckLevel};
 pub use delivery::{Delivery, DropReason, Refusal, SubscribeOptions};
 pub use event::{Event, EventId, EventIds, NodeTag};
 pub use identity::{ClientId, NodeId, QueueId, Seq, SubscriberId};
