@@ -23,6 +23,31 @@ pub const COMMIT_BATCH: usize = 1024;
 /// Bytes of transactions that may wait for the durable store before publishers are held back.
 pub const COMMIT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
+/// Where the queue of the durable store ends, publishers that do not wait included: what comes then is refused.
+pub const COMMIT_QUEUE_LIMIT_BYTES: usize = 4 * COMMIT_QUEUE_BYTES;
+
+/// One message to very many durable sessions is one transaction: above this it is refused.
+pub const TRANSACTION_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Bytes of one group commit (one larger transaction excepted): what is written, checked and moved in one piece stays short.
+pub const COMMIT_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+/// A file of the durable store holds this much before the next is begun, or 1/64 of all (at most the second), so that neither the
+/// files nor the descriptors become many. Small: a file can only be deleted whole.
+pub const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// See [`SEGMENT_BYTES`]. Opening reads one such file into memory at a time.
+pub const SEGMENT_BYTES_MOST: u64 = 64 * 1024 * 1024;
+
+/// The durable store moves what is pending together once it takes twice its size on disk and this much more.
+pub const STORE_SLACK_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The same while nothing is written.
+pub const STORE_SLACK_IDLE_BYTES: u64 = 1024 * 1024;
+
+/// How long nothing is written before the durable store tidies.
+pub const STORE_IDLE: Duration = Duration::from_secs(1);
+
 /// Stored entries of one durable session that are kept in memory beside the disk; the rest is read back when it is due.
 pub const QUEUE_CACHE_MESSAGES: usize = 1_000;
 

@@ -35,6 +35,15 @@ impl Properties {
         Properties((!bytes.is_empty()).then(|| bytes.into()))
     }
 
+    /// The same for bytes that nobody has checked: `None` unless they are whole, valid properties of the five kinds.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            (_, rest) = Property::decode(rest)?;
+        }
+        Some(Properties::from_wire(bytes))
+    }
+
     pub fn from_properties<'a>(properties: impl IntoIterator<Item = Property<'a>>) -> Result<Self, PropertyTooLong> {
         let mut bytes = Vec::new();
         for property in properties {
@@ -151,6 +160,9 @@ mod tests {
         let properties = Properties::from_properties(all).expect("short values");
         assert_eq!(properties.iter().collect::<Vec<_>>(), all);
         assert_eq!(Properties::from_properties([]), Ok(Properties::NONE));
+        assert_eq!(Properties::parse(properties.as_bytes()), Some(properties.clone()));
+        let cut = &properties.as_bytes()[..properties.as_bytes().len() - 1];
+        assert_eq!(Properties::parse(cut), None, "a property that is cut short is not one");
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! What the durable store can take: producers with a window of unacknowledged appends each, and removals a little later.
+//!
+//! `cargo run --release --example durable_throughput --features test-util -- [FOLDER] [stored|replicated]`
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use flux_core::bus::{Append, Stored};
+use flux_core::durable::conformance::delivery;
+use flux_core::durable::{DiskStore, DurableStore, Operation, Options, Transaction};
+use flux_core::receipt::Receipt;
+use flux_core::types::{Delivery, QueueId, Seq};
+use parking_lot::Mutex;
+
+const PRODUCERS: u64 = 10;
+const WINDOW: usize = 64;
+const PAYLOAD: usize = 256;
+const QUEUES_EACH: u64 = 100;
+/// Entries of a queue that stay before the oldest is removed.
+const KEPT: usize = 20;
+const RUN: Duration = Duration::from_secs(10);
+
+/// A session: removes what was stored a little earlier.
+struct Session {
+    store: Arc<DiskStore>,
+    queue: QueueId,
+    stored: Mutex<VecDeque<Seq>>,
+    removed: Arc<AtomicU64>,
+}
+
+impl Stored for Session {
+    fn stored(&self, seq: Seq, _delivery: Delivery) {
+        let mut stored = self.stored.lock();
+        stored.push_back(seq);
+        if stored.len() >= 2 * KEPT {
+            let queue = self.queue;
+            let operations = stored.drain(..KEPT).map(|seq| Operation::Remove { queue, seq }).collect();
+            self.removed.fetch_add(KEPT as u64, Ordering::Relaxed);
+            let _ = self.store.commit(Transaction { operations });
+        }
+    }
+}
+
+/// Seconds of processor time, system time included.
+fn processor_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+async fn produce(store: Arc<DiskStore>, number: u64, removed: Arc<AtomicU64>, until: Instant) -> Vec<Duration> {
+    let sessions: Vec<_> = (0..QUEUES_EACH)
+        .map(|_| {
+            let queue = store.new_queue();
+            let operations = [Operation::PutSession { queue, record: b"session".as_slice().into() }].into_iter().collect();
+            drop(store.commit(Transaction { operations }));
+            Arc::new(Session { store: store.clone(), queue, stored: Mutex::default(), removed: removed.clone() })
+        })
+        .collect();
+    let event = delivery(u128::from(number), PAYLOAD);
+    let mut window: VecDeque<(Instant, Receipt)> = VecDeque::new();
+    let mut times = Vec::new();
+    for turn in 0.. {
+        if Instant::now() >= until {
+            break;
+        }
+        std::future::poll_fn(|context| store.poll_room(context)).await;
+        let session = &sessions[(turn * 7 % QUEUES_EACH) as usize];
+        let append = Append { queue: session.queue, delivery: event.clone(), owner: session.clone() };
+        let operations = [Operation::Append(append)].into_iter().collect();
+        window.push_back((Instant::now(), store.commit(Transaction { operations })));
+        if window.len() == WINDOW
+            && let Some((since, receipt)) = window.pop_front()
+        {
+            receipt.await.expect("the store writes");
+            times.push(since.elapsed());
+        }
+    }
+    for (since, receipt) in window {
+        receipt.await.expect("the store writes");
+        times.push(since.elapsed());
+    }
+    times
+}
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().map_or_else(|| std::env::temp_dir().join("durable-throughput"), Into::into);
+    let ack = arguments.next().map_or_else(Default::default, |word| word.parse().expect("stored or replicated"));
+    let store = Arc::new(DiskStore::open(&folder, Options { ack, ..Options::default() }).expect("the store opens"));
+    let (begin, used) = (Instant::now(), processor_seconds());
+    let removed = Arc::new(AtomicU64::new(0));
+    let tasks: Vec<_> =
+        (0..PRODUCERS).map(|number| tokio::spawn(produce(store.clone(), number, removed.clone(), begin + RUN))).collect();
+    let mut times = Vec::new();
+    for task in tasks {
+        times.extend(task.await.expect("a producer ends"));
+    }
+    let (elapsed, used) = (begin.elapsed().as_secs_f64(), processor_seconds() - used);
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    let stats = store.stats();
+    println!(
+        "{} appends in {elapsed:.1} s: {:.0}/s ({ack}), removed {}",
+        times.len(),
+        times.len() as f64 / elapsed,
+        removed.load(Ordering::Relaxed)
+    );
+    println!("receipt p50 {:?} p99 {:?} p99.9 {:?} max {:?}", at(0.5), at(0.99), at(0.999), at(1.0));
+    println!(
+        "{:.1} transactions a commit, {:.2} us of processor an append",
+        stats.transactions as f64 / stats.commits as f64,
+        used * 1e6 / times.len() as f64
+    );
+    println!("on disk {} MB, pending {} entries", stats.disk_bytes >> 20, stats.queued_entries);
+    let begin = Instant::now();
+    store.close();
+    println!("closed in {:?}", begin.elapsed());
+    drop(store);
+    let begin = Instant::now();
+    let store = DiskStore::open(&folder, Options::default()).expect("the store opens");
+    let recovered = store.recover().expect("the store is readable");
+    println!("opened {} sessions again in {:?}", recovered.sessions.len(), begin.elapsed());
+    let _ = std::fs::remove_dir_all(folder);
+}
