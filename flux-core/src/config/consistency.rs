@@ -28,18 +28,6 @@ fn listeners(config: &Config) -> [Listener<'_>; 5] {
     ]
 }
 
-fn has_users(config: &Config) -> bool {
-    !config.security.users.is_empty() || config.security.password_file.is_some()
-}
-
-pub(super) fn anonymous_allowed(config: &Config) -> bool {
-    match config.mqtt.allow_anonymous {
-        Anonymous::Auto => !has_users(config) && config.mqtt.tls.client_ca.is_none(),
-        Anonymous::Yes => true,
-        Anonymous::No => false,
-    }
-}
-
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
     let mut found = Found { config, problems: Vec::new() };
     found.exposed_listeners();
@@ -71,13 +59,13 @@ impl Found<'_> {
             let is_http = listener.path == "http.listen";
             let certificates = listener.tls.is_some() && self.config.mqtt.tls.client_ca.is_some();
             let protected =
-                if is_http { self.config.http.token.is_some() } else { certificates || !anonymous_allowed(self.config) };
+                if is_http { self.config.http.token.is_some() } else { certificates || !self.config.anonymous_allowed() };
             if protected {
                 continue;
             }
             let (who, way_out) = if is_http {
                 ("every request", "set http.token")
-            } else if has_users(self.config) || self.config.mqtt.tls.client_ca.is_some() {
+            } else if self.config.has_users() {
                 ("clients without a user name", "set mqtt.allow_anonymous to false")
             } else {
                 ("every client", "add users (security.users or security.password_file; flux-core hash-password makes the hashes)")
@@ -160,7 +148,7 @@ impl Found<'_> {
 
     fn users(&mut self) {
         if self.config.mqtt.allow_anonymous == Anonymous::No
-            && !has_users(self.config)
+            && !self.config.has_users()
             && self.config.mqtt.tls.client_ca.is_none()
         {
             let what = "is false and there are no users: nobody could connect";

@@ -7,6 +7,7 @@ use super::problem::{Problem, Problems};
 use super::reference::{KeyDoc, variable};
 use super::section::Section;
 use super::source::{Origin, Sources};
+use super::value::Anonymous;
 use super::{consistency, suggest};
 
 /// A configuration that is whole. Reads like its [`Keys`]: `config.mqtt.max_inflight`.
@@ -52,9 +53,18 @@ impl Config {
         given.cloned().unwrap_or(Origin::Default)
     }
 
+    /// Whether clients are asked who they are. An empty password file is a file: nobody gets in until it has users.
+    pub fn has_users(&self) -> bool {
+        !self.security.users.is_empty() || self.security.password_file.is_some()
+    }
+
     /// Whether clients without a user name may connect.
     pub fn anonymous_allowed(&self) -> bool {
-        consistency::anonymous_allowed(self)
+        match self.mqtt.allow_anonymous {
+            Anonymous::Auto => !self.has_users(),
+            Anonymous::Yes => true,
+            Anonymous::No => false,
+        }
     }
 }
 

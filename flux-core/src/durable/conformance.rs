@@ -39,6 +39,10 @@ pub fn wait(receipt: Receipt) -> Result<(), Refusal> {
     match receipt {
         Receipt::Ready(outcome) => outcome,
         Receipt::Pending(receiver) => receiver.blocking_recv().unwrap_or(Err(Refusal::ShuttingDown)),
+        Receipt::Both(both) => {
+            let (one, other) = *both;
+            wait(one).and(wait(other))
+        }
     }
 }
 
@@ -85,7 +89,7 @@ pub fn event(id: u128, payload: usize) -> Event {
 }
 
 pub fn delivery(id: u128, payload: usize) -> Delivery {
-    Delivery { event: Arc::new(event(id, payload)), qos: QoS::AtLeastOnce, retain: false, identifiers: None }
+    Delivery { event: Arc::new(event(id, payload)), qos: QoS::AtLeastOnce, retain: false, identifiers: None, shared: None }
 }
 
 pub fn append(queue: QueueId, delivery: Delivery, owner: &Arc<Owner>) -> Operation {
@@ -140,7 +144,7 @@ fn entries_come_back(bench: &mut dyn Bench) {
     let properties = Properties::from_wire(&[1, 1]);
     let full = Event { properties, retain: true, expires_at: Some(Timestamp(9)), qos: QoS::ExactlyOnce, ..event(1, 300) };
     let full =
-        Delivery { event: Arc::new(full), qos: QoS::ExactlyOnce, retain: true, identifiers: Some([1, 268_435_455].into()) };
+        Delivery { event: Arc::new(full), qos: QoS::ExactlyOnce, retain: true, identifiers: Some([1, 268_435_455].into()), shared: None };
     commit(&*store, [append(queue, full.clone(), &owner), append(queue, delivery(2, 0), &owner)]);
     let check = |store: &dyn DurableStore| {
         let entries = all(store, queue);

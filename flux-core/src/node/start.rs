@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::settings;
+use crate::api::Severity;
 use crate::bus::MemoryBus;
 use crate::config::Config;
 use crate::durable::DiskStore;
@@ -21,11 +22,16 @@ use crate::ingress::Ingress;
 use crate::lifecycle::Tasks;
 use crate::mqtt;
 use crate::mqtt::Transport;
+use crate::security::Users;
+use crate::security::authenticator;
 use crate::telemetry::Alarms;
 use crate::telemetry::Cause;
 use crate::telemetry::Metrics;
-use crate::telemetry::Severity;
-use crate::types::{NodeId, NodeTag};
+use crate::telemetry::Figures;
+use crate::telemetry::Limits;
+use crate::telemetry::ProcessFigures;
+use crate::telemetry::Watch;
+use crate::types::{NodeId, NodeTag, Timestamp};
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +77,7 @@ pub struct Node {
     pub(super) server: Arc<mqtt::Server>,
     pub(super) store: Arc<dyn DurableStore>,
     pub(super) alarms: Arc<Alarms>,
+    users: Arc<Users>,
     deadline: Duration,
 }
 
@@ -82,6 +89,7 @@ impl Node {
         let tasks = tasks(&alarms);
         let id = node_id(config)?;
 
+        let users = Arc::new(users(config)?);
         let listeners = bind(config)?;
         let store = open_store(config).await?;
         let recovered = store.recover()?;
@@ -106,9 +114,9 @@ impl Node {
             ingress,
             bus,
             store: store.clone(),
-            authenticator: Arc::new(Everyone),
+            authenticator: authenticator(config, users.clone(), &tasks),
             authorizer,
-            metrics,
+            metrics: metrics.clone(),
         });
         server.recover(recovered).await.map_err(|error| StartError::Recover(error.to_string()))?;
 
@@ -118,25 +126,29 @@ impl Node {
             listening.push(Listening { protocol, address });
             tasks.spawn("listener", mqtt::accept(server.clone(), listener, transport, tasks.clone()));
         }
-        let shutdown = tasks.shutdown().clone();
-        let until_shutdown = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
-            let shutdown = shutdown.clone();
-            async move {
-                tokio::select! {
-                    () = work => {}
-                    () = shutdown.requested() => {}
-                }
-            }
-        };
-        tasks.spawn("deadlines", until_shutdown(Box::pin(mqtt::run_deadlines(server.clone()))));
+        spawn_until_shutdown(&tasks, "deadlines", mqtt::run_deadlines(server.clone()));
         if let Some(interval) = config.mqtt.sys_interval {
-            tasks.spawn("$SYS", until_shutdown(Box::pin(mqtt::run_sys(server.clone(), interval))));
+            spawn_until_shutdown(&tasks, "$SYS", mqtt::run_sys(server.clone(), interval));
         }
-        Ok(Node { id, listening, tasks, server, store, alarms, deadline: config.shutdown.deadline })
+        let watch = Watch::new(limits(config));
+        spawn_until_shutdown(&tasks, "alarms", look_out(watch, metrics, store.clone(), alarms.clone()));
+        Ok(Node { id, listening, tasks, server, store, users, alarms, deadline: config.shutdown.deadline })
     }
 
     pub fn listening(&self) -> &[Listening] {
         &self.listening
+    }
+
+    /// Reads the password file again. What does not read leaves everything as it was.
+    pub fn reload(&self) {
+        match self.users.reload() {
+            Ok(users) => tracing::info!(users, "users read again"),
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!(%problem, "the password file was not taken over");
+                }
+            }
+        }
     }
 
     /// Stops accepting, tells clients, flushes, and ends. What does not end before the deadline is cut off and named in the log.
@@ -157,6 +169,50 @@ impl Node {
 fn tasks(alarms: &Arc<Alarms>) -> Tasks {
     let alarms = alarms.clone();
     Tasks::new(move |panic| alarms.raise(Cause::TaskPanicked, Severity::Critical, format!("{}: {}", panic.task, panic.message)))
+}
+
+fn users(config: &Config) -> Result<Users, StartError> {
+    let users = Users::read(config.security.users.clone(), config.security.password_file.clone());
+    users.map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        StartError::Security(lines.join("\n"))
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.mqtt.max_connections as u64,
+        retained_messages: config.mqtt.max_retained_messages as u64,
+        retained_bytes: config.mqtt.max_retained_bytes.0,
+        percent: config.telemetry.limit_alarm,
+    }
+}
+
+/// How often figures are compared with their limits.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+async fn look_out(mut watch: Watch, metrics: Arc<Metrics>, store: Arc<dyn DurableStore>, alarms: Arc<Alarms>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let process = ProcessFigures::read();
+        let figures = Figures {
+            store_failed: store.stats().failed,
+            descriptors: process.open_descriptors,
+            descriptor_limit: process.descriptor_limit,
+        };
+        watch.look(Timestamp::now(), &metrics, figures, &alarms);
+    }
+}
+
+/// For work that has no end of its own and nothing to finish.
+fn spawn_until_shutdown(tasks: &Tasks, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    let shutdown = tasks.shutdown().clone();
+    tasks.spawn(name, async move {
+        tokio::select! {
+            () = work => {}
+            () = shutdown.requested() => {}
+        }
+    });
 }
 
 /// The configured name, or the one that was made up at the first start.
@@ -226,14 +282,4 @@ fn tls_acceptor(config: &Config) -> Result<TlsAcceptor, StartError> {
     };
     let server = mqtt::tls::server_config(certificate, key, tls.client_ca.as_deref());
     server.map(|server| TlsAcceptor::from(Arc::new(server))).map_err(|error| StartError::Tls(error.to_string()))
-}
-
-struct Everyone;
-impl crate::hook::Authenticator for Everyone {
-    fn authenticate<'a>(&'a self, c: crate::hook::Credentials<'a>) -> crate::hook::HookFuture<'a, Result<crate::hook::Identity, crate::hook::AuthenticationError>> {
-        Box::pin(async move { Ok(crate::hook::Identity { username: c.username.map(Into::into) }) })
-    }
-    fn begin(&self, _: &str) -> Result<Box<dyn crate::hook::Exchange>, crate::hook::AuthenticationError> {
-        Err(crate::hook::AuthenticationError::BadMethod)
-    }
 }

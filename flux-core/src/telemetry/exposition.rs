@@ -239,7 +239,8 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::telemetry::{Cause, Severity};
+    use crate::api::Severity;
+    use crate::telemetry::Cause;
 
     fn rendered() -> String {
         let (metrics, alarms) = (Arc::new(Metrics::default()), Arc::new(Alarms::new(1)));

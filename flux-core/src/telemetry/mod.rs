@@ -10,7 +10,7 @@ mod metrics;
 mod process;
 mod trace;
 
-pub use alarms::{Alarm, Alarms, Cause, Figures, Limits, Severity, Watch};
+pub use alarms::{Alarm, Alarms, Cause, Figures, Limits, Watch};
 pub use exposition::{CONTENT_TYPE, Exposition, Figure, FigureKind};
 pub use histogram::{Histogram, HistogramReading, LocalHistogram};
 pub use log::start_log;

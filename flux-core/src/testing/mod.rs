@@ -1,1 +1,5 @@
-//! testing
+//! Whole nodes for tests, on free ports and in folders of their own. Only with the feature `test-util`.
+
+mod node;
+
+pub use node::TestNode;

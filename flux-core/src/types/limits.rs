@@ -65,3 +65,12 @@ pub const WEBSOCKET_WRITE_BYTES: usize = 16 * 1024;
 
 /// A WebSocket message may hold several packets: up to this much even where a single packet must be smaller.
 pub const WEBSOCKET_MESSAGE_BYTES: usize = 256 * 1024;
+
+/// Password checks that may wait for a processor. Each takes some 20 ms, so the last of them waits seconds: one more client is told to come back.
+pub const WAITING_VERIFICATIONS: usize = 256;
+
+/// Credentials that are remembered as verified: a fleet of this size reconnects without one slow hash (some 10 MB).
+pub const VERIFIED_CREDENTIALS: usize = 65_536;
+
+/// How long. A network that flaps is back within it.
+pub const VERIFIED_CREDENTIALS_LIFE: Duration = Duration::from_secs(600);

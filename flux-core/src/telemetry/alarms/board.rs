@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use parking_lot::Mutex;
 
-use super::cause::{Cause, Severity};
+use super::cause::Cause;
+use crate::api::Severity;
 use crate::types::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

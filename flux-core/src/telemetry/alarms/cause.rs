@@ -1,23 +1,3 @@
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    Info,
-    /// Something is lost or soon will be; nothing that was acknowledged.
-    Warning,
-    /// The server cannot do its work, or acknowledged messages are at stake.
-    Critical,
-}
-
-impl Severity {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
-    }
-}
-
 macro_rules! causes {
     ($($(#[$meaning:meta])* $name:ident = $word:literal, $hint:literal;)+) => {
         /// What an alarm is about. Each cause has at most one active alarm.

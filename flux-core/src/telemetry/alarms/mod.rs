@@ -5,5 +5,5 @@ mod cause;
 mod watch;
 
 pub use board::{Alarm, Alarms};
-pub use cause::{Cause, Severity};
+pub use cause::Cause;
 pub use watch::{Figures, Limits, Watch};

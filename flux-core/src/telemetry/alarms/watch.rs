@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::board::Alarms;
-use super::cause::{Cause, Severity};
+use super::cause::Cause;
+use crate::api::Severity;
 use crate::telemetry::metrics::Metrics;
 use crate::types::{DropReason, Timestamp};
 
