@@ -143,8 +143,13 @@ fn entries_come_back(bench: &mut dyn Bench) {
     let owner = Arc::new(Owner::default());
     let properties = Properties::from_wire(&[1, 1]);
     let full = Event { properties, retain: true, expires_at: Some(Timestamp(9)), qos: QoS::ExactlyOnce, ..event(1, 300) };
-    let full =
-        Delivery { event: Arc::new(full), qos: QoS::ExactlyOnce, retain: true, identifiers: Some([1, 268_435_455].into()), shared: None };
+    let full = Delivery {
+        event: Arc::new(full),
+        qos: QoS::ExactlyOnce,
+        retain: true,
+        identifiers: Some([1, 268_435_455].into()),
+        shared: None,
+    };
     commit(&*store, [append(queue, full.clone(), &owner), append(queue, delivery(2, 0), &owner)]);
     let check = |store: &dyn DurableStore| {
         let entries = all(store, queue);

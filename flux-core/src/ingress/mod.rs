@@ -8,5 +8,5 @@ mod publish;
 mod retained;
 
 pub use event::{NewEvent, Submitted};
-pub use publish::{Ingress, RetainedLimits};
+pub use publish::{Ingress, Parts, RetainedLimits};
 pub use retained::{Change, Retained};

@@ -15,13 +15,25 @@ use crate::hook::Authorizer;
 use crate::hook::Identity;
 use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
-use crate::types::{Event, EventIds, NodeTag, Refusal, Timestamp, TopicName};
+use crate::types::{AckLevel, Event, EventIds, NodeTag, Refusal, Timestamp, TopicName};
 
 /// Bounds on what is retained.
 #[derive(Debug, Clone, Copy)]
 pub struct RetainedLimits {
     pub messages: usize,
     pub bytes: usize,
+}
+
+/// What the ingress is made of.
+pub struct Parts {
+    pub node: NodeTag,
+    pub bus: Arc<dyn EventBus>,
+    pub store: Arc<dyn DurableStore>,
+    pub authorizer: Arc<dyn Authorizer>,
+    pub metrics: Arc<Metrics>,
+    pub retained: RetainedLimits,
+    /// What an acknowledgement waits for.
+    pub ack: AckLevel,
 }
 
 /// Takes events from publishers and hands them to all who are owed them.
@@ -32,6 +44,7 @@ pub struct Ingress {
     metrics: Arc<Metrics>,
     retained: Retained,
     limits: RetainedLimits,
+    ack: AckLevel,
     ids: EventIds,
     /// Two publishers of one retained topic: whoever is last in memory is last on disk. Striped by topic.
     retaining: [Mutex<()>; RETAINING_STRIPES],
@@ -41,23 +54,16 @@ const RETAINING_STRIPES: usize = 64;
 
 impl Ingress {
     /// `recovered` are the retained messages of the run before.
-    pub fn new(
-        node: NodeTag,
-        bus: Arc<dyn EventBus>,
-        store: Arc<dyn DurableStore>,
-        authorizer: Arc<dyn Authorizer>,
-        metrics: Arc<Metrics>,
-        limits: RetainedLimits,
-        recovered: &[Arc<Event>],
-    ) -> Self {
+    pub fn new(parts: Parts, recovered: &[Arc<Event>]) -> Self {
         let ingress = Ingress {
-            bus,
-            store,
-            authorizer,
-            metrics,
+            bus: parts.bus,
+            store: parts.store,
+            authorizer: parts.authorizer,
+            metrics: parts.metrics,
             retained: Retained::default(),
-            limits,
-            ids: EventIds::new(node),
+            limits: parts.retained,
+            ack: parts.ack,
+            ids: EventIds::new(parts.node),
             retaining: [const { Mutex::new(()) }; RETAINING_STRIPES],
         };
         for event in recovered {
@@ -129,13 +135,16 @@ impl Ingress {
             operations.extend(received);
             operations.extend(handover.appends.drain(..).map(Operation::Append));
         }
-        let receipt = match (handover.refused, operations.is_empty()) {
-            (refused, false) => {
-                let stored = self.store.commit(Transaction { operations });
-                refused.map_or(stored, Receipt::refused)
+        let stored = if operations.is_empty() { Receipt::SAFE } else { self.store.commit(Transaction { operations }) };
+        let receipt = match handover.refused {
+            Some(refusal) => {
+                self.metrics.refused.add(1);
+                self.metrics.refused_queue_full.add(u64::from(refusal == Refusal::QueueFull));
+                Receipt::refused(refusal)
             }
-            (Some(refusal), true) => Receipt::refused(refusal),
-            (None, true) => routed,
+            // Whoever asked for no more than `routed` does not wait for the store.
+            None if self.ack == AckLevel::Routed => routed,
+            None => routed.and(stored),
         };
         Submitted { id: event.id, receipt, matched, pressed: handover.pressed }
     }

@@ -18,7 +18,8 @@ impl SessionAdmin for Server {
         let mut page = BTreeMap::new();
         self.sessions.for_each(|profile, connected| {
             let client = profile.client.as_str();
-            let beyond = page.len() >= limit && page.last_key_value().is_some_and(|(last, _): (&String, _)| last.as_str() < client);
+            let beyond =
+                page.len() >= limit && page.last_key_value().is_some_and(|(last, _): (&String, _)| last.as_str() < client);
             if after.is_some_and(|after| client <= after) || beyond {
                 return;
             }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tokio::time::Instant;
+
 use super::packet::RetainHandling;
 use super::reason::Reason;
 use crate::receipt::Receipt;
@@ -65,7 +67,7 @@ impl RetainedWanted {
 
 #[derive(Debug, Default)]
 pub struct Answers {
-    waiting: VecDeque<(Receipt, Answer)>,
+    waiting: VecDeque<(Receipt, Answer, Instant)>,
 }
 
 impl Answers {
@@ -82,17 +84,17 @@ impl Answers {
         match receipt {
             Receipt::Ready(outcome) if self.waiting.is_empty() => Some((outcome, answer)),
             receipt => {
-                self.waiting.push_back((receipt, answer));
+                self.waiting.push_back((receipt, answer, Instant::now()));
                 None
             }
         }
     }
 
-    /// The next answer that may be sent.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(Result<(), Refusal>, Answer)>> {
-        let Some((receipt, _)) = self.waiting.front_mut() else { return Poll::Ready(None) };
+    /// The next answer that may be sent, and since when it had waited.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(Result<(), Refusal>, Answer, Instant)>> {
+        let Some((receipt, ..)) = self.waiting.front_mut() else { return Poll::Ready(None) };
         let outcome = std::task::ready!(Pin::new(receipt).poll(context));
-        let answer = self.waiting.pop_front().map(|(_, answer)| (outcome, answer));
+        let answer = self.waiting.pop_front().map(|(_, answer, since)| (outcome, answer, since));
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }

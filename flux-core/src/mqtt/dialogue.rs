@@ -26,8 +26,10 @@ use crate::bus::Subscriber;
 use crate::durable::Transaction;
 use crate::hook::Identity;
 use crate::receipt::Receipt;
+use crate::telemetry::Direction;
+use crate::telemetry::TraceRecord;
 use crate::types::limits;
-use crate::types::{DropReason, Timestamp};
+use crate::types::{DropReason, QoS, Timestamp, TopicName};
 
 /// What was agreed in CONNECT and CONNACK.
 #[derive(Debug, Clone)]
@@ -168,8 +170,35 @@ impl Dialogue {
     }
 
     pub(super) fn send(&mut self, packet: &Outgoing<'_>, out: &mut Vec<u8>) {
+        let before = out.len();
         codec::encode(packet, self.agreed.version, out);
         self.tally.packets_out += 1;
+        if self.server.traces.any() {
+            self.trace(Direction::Out, packet.name(), None, None, out.len() - before, packet.reason());
+        }
+    }
+
+    #[cold]
+    pub(super) fn trace(
+        &self,
+        direction: Direction,
+        packet: &'static str,
+        topic: Option<&str>,
+        qos: Option<QoS>,
+        size: usize,
+        reason: Option<Reason>,
+    ) {
+        self.server.traces.record(TraceRecord {
+            time: Timestamp::now(),
+            client: self.session.client().clone(),
+            direction,
+            packet,
+            topic: topic.and_then(|topic| TopicName::parse(topic).ok()),
+            event: None,
+            qos,
+            size,
+            reason: reason.map(Reason::text),
+        });
     }
 
     /// The last packet of a connection that we end [MQTT-3.14.0-1].
@@ -203,7 +232,7 @@ impl Dialogue {
 
     /// What was published and not yet answered: the client will ask again, and must then be told the truth.
     async fn settle_answers(&mut self) {
-        while let Some((outcome, answer)) = std::future::poll_fn(|context| self.answers.poll_next(context)).await {
+        while let Some((outcome, answer, _)) = std::future::poll_fn(|context| self.answers.poll_next(context)).await {
             if outcome.is_err()
                 && let Answer::PubRec { id, .. } = answer
             {

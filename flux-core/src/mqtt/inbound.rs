@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::aliases::AliasError;
 use super::answers::{Answer, RetainedWanted};
 use super::close::Close;
@@ -15,6 +17,7 @@ use crate::durable::Operation;
 use crate::ingress::NewEvent;
 use crate::ingress::Submitted;
 use crate::receipt::Receipt;
+use crate::telemetry::Direction;
 use crate::types::{Properties, QoS, Refusal, SubscribeOptions, Subscription, SubscriptionError, Timestamp};
 
 /// First bytes of the packets that are handled although publishing is held: they free what others wait for.
@@ -27,6 +30,7 @@ impl Dialogue {
     /// Handles every whole packet in `bytes` and says how many bytes that was. While publishing is held, packets behind the held PUBLISH are put aside.
     pub fn consume(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, Close> {
         let now = Timestamp::now();
+        self.tally.began.get_or_insert_with(Instant::now);
         let maximum = self.server.settings.max_packet_size;
         let mut scratch = Vec::new();
         let mut done = 0;
@@ -39,6 +43,13 @@ impl Dialogue {
             }
             let packet = codec::decode(frame, self.agreed.version, &mut scratch).map_err(Close::Undecodable)?;
             self.tally.packets_in += 1;
+            if self.server.traces.any() {
+                let (topic, qos) = match &packet {
+                    Incoming::Publish(publish) => (Some(publish.topic), Some(publish.qos)),
+                    _ => (None, None),
+                };
+                self.trace(Direction::In, packet.name(), topic, qos, length, packet.reason());
+            }
             self.receive(packet, now, out)?;
         }
         Ok(done)

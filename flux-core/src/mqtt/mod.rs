@@ -35,6 +35,6 @@ mod topics;
 pub use deadlines::run as run_deadlines;
 pub use listener::{accept, bind};
 pub use server::{Parts, Server};
+pub use settings::{MailboxLimits, QueueFull, QueueLimits, Settings};
 pub use stream::Transport;
 pub use sys::run as run_sys;
-pub use settings::{MailboxLimits, QueueFull, QueueLimits, Settings};

@@ -18,6 +18,8 @@ use crate::durable::EntryState;
 use crate::durable::Operation;
 use crate::durable::Transaction;
 use crate::receipt::Receipt;
+use crate::telemetry::Direction;
+use crate::telemetry::TraceRecord;
 use crate::types::limits;
 use crate::types::{Delivery, DropReason, QoS, QueueId, Refusal, Seq, Timestamp};
 
@@ -58,14 +60,20 @@ impl Dialogue {
     /// Sends `answer` as soon as its receipt allows, in the order of the calls.
     pub(super) fn answer(&mut self, receipt: Receipt, answer: Answer, out: &mut Vec<u8>) -> Result<(), Close> {
         match self.answers.push(receipt, answer) {
-            Some((outcome, answer)) => self.send_answer(outcome, answer, out),
+            Some((outcome, answer)) => {
+                self.tally.answered_at_once += u64::from(matches!(answer, Answer::PubAck { .. } | Answer::PubRec { .. }));
+                self.send_answer(outcome, answer, out)
+            }
             None => Ok(()),
         }
     }
 
     pub fn poll_answers(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> Result<bool, Close> {
         let mut progress = false;
-        while let Poll::Ready(Some((outcome, answer))) = self.answers.poll_next(context) {
+        while let Poll::Ready(Some((outcome, answer, since))) = self.answers.poll_next(context) {
+            if matches!(answer, Answer::PubAck { .. } | Answer::PubRec { .. }) {
+                self.server.metrics.publish_acknowledged.observe(since.elapsed());
+            }
             self.send_answer(outcome, answer, out)?;
             progress = true;
         }
@@ -206,6 +214,11 @@ impl Dialogue {
             budget = budget.saturating_sub(delivery.event.weight());
             true
         });
+        if let Some(oldest) = batch.first() {
+            // One look for the batch, at the one that waited longest.
+            let waited = now.since(oldest.delivery().event.time);
+            self.server.metrics.publish_delivered.observe_many(waited, batch.len() as u64);
+        }
         for item in batch.drain(..) {
             match item {
                 Item::Live(delivery) => self.send_delivery(&delivery, None, now, out),
@@ -299,8 +312,27 @@ impl Dialogue {
         } else {
             self.tally.delivered(QoS::AtMostOnce);
         }
+        let before = out.len();
         codec::encode(&Outgoing::Publish(publish), version, out);
         self.tally.packets_out += 1;
+        if self.server.traces.any() {
+            self.trace_delivery(delivery, out.len() - before);
+        }
+    }
+
+    #[cold]
+    fn trace_delivery(&self, delivery: &Delivery, size: usize) {
+        self.server.traces.record(TraceRecord {
+            time: Timestamp::now(),
+            client: self.session.client().clone(),
+            direction: Direction::Out,
+            packet: "PUBLISH",
+            topic: Some(delivery.event.topic.clone()),
+            event: Some(delivery.event.id),
+            qos: Some(delivery.qos),
+            size,
+            reason: None,
+        });
     }
 
     fn skip(&mut self, reason: DropReason, seq: Option<Seq>, weight: u64) {

@@ -49,6 +49,63 @@ pub enum Outgoing<'a> {
     Auth(Auth),
 }
 
+impl Incoming<'_> {
+    /// As the specification writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Incoming::Connect(_) => "CONNECT",
+            Incoming::Publish(_) => "PUBLISH",
+            Incoming::PubAck(_) => "PUBACK",
+            Incoming::PubRec(_) => "PUBREC",
+            Incoming::PubRel(_) => "PUBREL",
+            Incoming::PubComp(_) => "PUBCOMP",
+            Incoming::Subscribe(_) => "SUBSCRIBE",
+            Incoming::Unsubscribe(_) => "UNSUBSCRIBE",
+            Incoming::PingReq => "PINGREQ",
+            Incoming::Disconnect(_) => "DISCONNECT",
+            Incoming::Auth(_) => "AUTH",
+        }
+    }
+
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Incoming::PubAck(ack) | Incoming::PubRec(ack) | Incoming::PubRel(ack) | Incoming::PubComp(ack) => Some(ack.reason),
+            Incoming::Disconnect(disconnect) => Some(disconnect.reason),
+            Incoming::Auth(auth) => Some(auth.reason),
+            _ => None,
+        }
+    }
+}
+
+impl Outgoing<'_> {
+    /// As the specification writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outgoing::ConnAck(_) => "CONNACK",
+            Outgoing::Publish(_) => "PUBLISH",
+            Outgoing::PubAck(_) => "PUBACK",
+            Outgoing::PubRec(_) => "PUBREC",
+            Outgoing::PubRel(_) => "PUBREL",
+            Outgoing::PubComp(_) => "PUBCOMP",
+            Outgoing::SubAck { .. } => "SUBACK",
+            Outgoing::UnsubAck { .. } => "UNSUBACK",
+            Outgoing::PingResp => "PINGRESP",
+            Outgoing::Disconnect(_) => "DISCONNECT",
+            Outgoing::Auth(_) => "AUTH",
+        }
+    }
+
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Outgoing::PubAck(ack) | Outgoing::PubRec(ack) | Outgoing::PubRel(ack) | Outgoing::PubComp(ack) => Some(ack.reason),
+            Outgoing::ConnAck(connack) => Some(connack.reason),
+            Outgoing::Disconnect(disconnect) => Some(disconnect.reason),
+            Outgoing::Auth(auth) => Some(auth.reason),
+            _ => None,
+        }
+    }
+}
+
 /// CONNECT (MQTT 5 §3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connect {

@@ -27,6 +27,7 @@ use crate::ingress::Ingress;
 use crate::ingress::NewEvent;
 use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
+use crate::telemetry::Traces;
 use crate::types::{ClientId, Delivery, DropReason, QoS, Refusal, Seq, SubscriberId, Timestamp, TopicName};
 
 /// The MQTT server of this node, without its sockets.
@@ -38,6 +39,7 @@ pub struct Server {
     pub authenticator: Arc<dyn Authenticator>,
     pub authorizer: Arc<dyn Authorizer>,
     pub metrics: Arc<Metrics>,
+    pub traces: Arc<Traces>,
     pub sessions: Sessions,
     pub deadlines: Deadlines,
     /// Sockets accepted and not closed.
@@ -54,6 +56,7 @@ pub struct Parts {
     pub authenticator: Arc<dyn Authenticator>,
     pub authorizer: Arc<dyn Authorizer>,
     pub metrics: Arc<Metrics>,
+    pub traces: Arc<Traces>,
 }
 
 impl Server {
@@ -66,6 +69,7 @@ impl Server {
             authenticator: parts.authenticator,
             authorizer: parts.authorizer,
             metrics: parts.metrics,
+            traces: parts.traces,
             sessions: Sessions::default(),
             deadlines: Deadlines::default(),
             open: AtomicUsize::new(0),
@@ -114,6 +118,18 @@ impl Server {
 
     pub fn commit(&self, operation: Operation) -> Receipt {
         self.store.commit(Transaction { operations: [operation].into_iter().collect() })
+    }
+
+    /// Copies that are owed and neither delivered nor dropped: counted one by one, so that the ledger is a check and not a definition.
+    pub fn pending(&self) -> u64 {
+        let mut pending = 0;
+        self.sessions.for_each(|profile, _| {
+            let depth = profile.mailbox.depth();
+            // A durable entry is in its queue until it is acknowledged; what is under way otherwise is nowhere else.
+            let under_way = if profile.facts.lock().durable { 0 } else { profile.inflight.load(Ordering::Relaxed).into() };
+            pending += depth.live + depth.queue_entries + under_way;
+        });
+        pending
     }
 
     /// Tells every connection that the server is shutting down.

@@ -1,3 +1,5 @@
+use tokio::time::Instant;
+
 use crate::telemetry::Metrics;
 use crate::types::QoS;
 
@@ -10,6 +12,10 @@ pub struct Tally {
     pub packets_out: u64,
     pub delivered: [u64; 3],
     pub redelivered: u64,
+    /// Publishes acknowledged in the turn they came in.
+    pub answered_at_once: u64,
+    /// When the turn's first bytes were taken.
+    pub began: Option<Instant>,
 }
 
 impl Tally {
@@ -19,6 +25,9 @@ impl Tally {
 
     pub fn flush(&mut self, metrics: &Metrics) {
         let tally = std::mem::take(self);
+        if let (Some(began), 1..) = (tally.began, tally.answered_at_once) {
+            metrics.publish_acknowledged.observe_many(began.elapsed(), tally.answered_at_once);
+        }
         for (counter, amount) in [
             (&metrics.bytes_in, tally.bytes_in),
             (&metrics.bytes_out, tally.bytes_out),

@@ -18,6 +18,7 @@ use crate::durable::DurableStore;
 use crate::durable::Options;
 use crate::durable::StoreError;
 use crate::hook::AllowAll;
+use crate::ingress;
 use crate::ingress::Ingress;
 use crate::lifecycle::Tasks;
 use crate::mqtt;
@@ -26,10 +27,11 @@ use crate::security::Users;
 use crate::security::authenticator;
 use crate::telemetry::Alarms;
 use crate::telemetry::Cause;
-use crate::telemetry::Metrics;
 use crate::telemetry::Figures;
 use crate::telemetry::Limits;
+use crate::telemetry::Metrics;
 use crate::telemetry::ProcessFigures;
+use crate::telemetry::Traces;
 use crate::telemetry::Watch;
 use crate::types::{NodeId, NodeTag, Timestamp};
 
@@ -54,7 +56,9 @@ pub enum StartError {
 
 fn listen_hint(error: &io::Error, key: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!("another program has the port; give {key} another address, or port 0 for any free one"),
+        io::ErrorKind::AddrInUse => {
+            format!("another program has the port; give {key} another address, or port 0 for any free one")
+        }
         io::ErrorKind::AddrNotAvailable => format!("this machine does not have that address; see {key}"),
         io::ErrorKind::PermissionDenied => format!("ports below 1024 need privileges; give {key} a higher one"),
         _ => format!("see {key}"),
@@ -100,20 +104,23 @@ impl Node {
 
         let bus = Arc::new(MemoryBus::new());
         let authorizer = Arc::new(AllowAll);
-        let ingress = Arc::new(Ingress::new(
-            NodeTag(xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()) as u32),
-            bus.clone(),
-            store.clone(),
-            authorizer.clone(),
-            metrics.clone(),
-            settings::retained(config),
-            &recovered.retained,
-        ));
+        let parts = ingress::Parts {
+            node: NodeTag(xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()) as u32),
+            bus: bus.clone(),
+            store: store.clone(),
+            authorizer: authorizer.clone(),
+            metrics: metrics.clone(),
+            retained: settings::retained(config),
+            ack: config.durability.ack,
+        };
+        let ingress = Arc::new(Ingress::new(parts, &recovered.retained));
+        let traces = Arc::new(Traces::new(config.telemetry.trace_records));
         let server = mqtt::Server::new(mqtt::Parts {
             settings: settings::mqtt(config, id.clone()),
             ingress,
             bus,
             store: store.clone(),
+            traces,
             authenticator: authenticator(config, users.clone(), &tasks),
             authorizer,
             metrics: metrics.clone(),
