@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rank of each top-level module. Equal ranks are strangers.
 const RANKS: &[(&str, u32)] = &[
     ("main", 100),
+    ("cli", 95),
     ("testing", 90),
     ("node", 80),
     ("http", 70),

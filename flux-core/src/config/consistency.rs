@@ -28,9 +28,12 @@ fn listeners(config: &Config) -> [Listener<'_>; 5] {
     ]
 }
 
-pub(super) fn problems(config: &Config) -> Vec<Problem> {
+/// `reported`: what is known to be wrong already. Who tried to set up users or a token needs no lecture about having none.
+pub(super) fn problems(config: &Config, reported: &[Problem]) -> Vec<Problem> {
     let mut found = Found { config, problems: Vec::new() };
-    found.exposed_listeners();
+    if !reported.iter().any(|problem| problem.path.starts_with("security.") || problem.path == "http.token") {
+        found.exposed_listeners();
+    }
     found.shared_addresses();
     found.certificates();
     found.sizes();

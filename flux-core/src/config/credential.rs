@@ -40,6 +40,16 @@ const MAX_ARGON2_PASSES: u32 = 16;
 /// RFC 7677 asks for at least 4,096; ten million take seconds.
 const SCRAM_ITERATIONS: std::ops::RangeInclusive<u32> = 4_096..=10_000_000;
 
+impl StoredPassword {
+    /// As it stands in the configuration or a password file. Not for logs.
+    pub fn reveal(&self) -> String {
+        match self {
+            StoredPassword::Argon2(text) => text.clone(),
+            StoredPassword::Scram(keys) => keys.to_string(),
+        }
+    }
+}
+
 impl FromStr for StoredPassword {
     type Err = BadCredential;
 

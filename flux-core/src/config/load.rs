@@ -40,7 +40,7 @@ impl Config {
             loading.apply(Given { path: setting.key.clone(), value: Shape::Text(setting.value.clone()), origin });
         }
         let Loading { config, mut problems, .. } = loading;
-        problems.extend(consistency::problems(&config));
+        problems.extend(consistency::problems(&config, &problems));
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 

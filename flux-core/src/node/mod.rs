@@ -1,6 +1,15 @@
-//! A whole node: starts its roles in order and stops them in reverse. The only module that names every subsystem.
+//! One node: starts the subsystems in order, stops them in reverse. The only module that names every subsystem.
 
-mod settings;
-mod start;
+mod banner;
+mod data_dir;
+mod descriptors;
+mod error;
+mod identity;
+mod run;
 
-pub use start::{Listening, Node, StartError};
+pub use banner::{Bound, banner};
+pub use data_dir::prepare_data_dir;
+pub use descriptors::raise_descriptor_limit;
+pub use error::StartError;
+pub use identity::node_id;
+pub use run::run;

@@ -8,7 +8,7 @@ use super::anonymous::Anonymous;
 use super::cache::Verified;
 use super::hash::verify;
 use super::scram::{METHOD, ScramExchange};
-use super::users::{Users, text};
+use super::users::Users;
 use crate::config::{Config, StoredPassword};
 use crate::hook::{AuthenticationError, Authenticator, Credentials, Exchange, HookFuture, Identity};
 use crate::lifecycle::Tasks;
@@ -54,7 +54,7 @@ impl Passwords {
         let known = table.get(user);
         let Some(stored) = known.or_else(|| table.decoy(user)) else { return Err(AuthenticationError::BadCredentials) };
         let identity = Identity { username: Some(user.into()) };
-        let fingerprint = self.verified.lock().fingerprint(user, password, &text(stored));
+        let fingerprint = self.verified.lock().fingerprint(user, password, &stored.reveal());
         if known.is_some() && self.verified.lock().contains(&fingerprint, Instant::now()) {
             return Ok(identity);
         }
