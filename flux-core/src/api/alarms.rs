@@ -8,14 +8,16 @@ use super::Time;
 pub struct Alarm {
     /// A stable word: what it is about.
     pub name: String,
-    /// What exactly it is about, where there can be several (a client id, a path).
-    pub subject: Option<String>,
     pub severity: Severity,
     pub node: String,
     pub detail: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// How often it was raised, 1 and more.
+    pub count: u64,
     pub since: Time,
+    /// When it was raised last.
+    pub last: Time,
     /// Null while it is active.
     pub cleared_at: Option<Time>,
 }

@@ -8,7 +8,7 @@ pub struct EffectiveValue {
     pub key: String,
     /// `"***"` for a secret that is set.
     pub value: serde_json::Value,
-    /// Where it comes from: `default`, `file`, `environment`, `flag`.
+    /// Where it was given: `default`, `flux.toml:3:1`, `environment variable …`, `flag …`.
     pub source: String,
 }
 
@@ -21,7 +21,10 @@ pub struct ConfigKey {
     /// `integer`, `duration`, `address`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// As it would be written in the file.
+    /// Of a plain number; durations and sizes carry theirs in the value.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// As one would type it; `off` for nothing.
     pub default: String,
     pub meaning: String,
     /// The environment variable that sets it.
@@ -29,4 +32,7 @@ pub struct ConfigKey {
     /// The flag that sets it, where there is one of its own.
     #[serde(default)]
     pub flag: Option<String>,
+    /// Its value is shown nowhere.
+    #[serde(default)]
+    pub secret: bool,
 }

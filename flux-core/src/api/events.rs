@@ -30,6 +30,24 @@ pub struct PublishEvent {
     pub properties: EventProperties,
 }
 
+/// What `POST /api/v1/events` takes as `application/json`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum PublishRequest {
+    One(PublishEvent),
+    Many(Vec<PublishEvent>),
+}
+
+/// What it answers: as many as were asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum PublishAnswer {
+    One(Published),
+    Many(BatchAnswer),
+}
+
 /// A `null` payload is the JSON `null`, not no payload.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)

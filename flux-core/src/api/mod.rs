@@ -27,7 +27,8 @@ pub use clients::{Client, ClientQuery};
 pub use config::{ConfigKey, EffectiveValue};
 pub use durable::DurableInfo;
 pub use events::{
-    BatchAnswer, BatchItem, Dropped, Event, EventProperties, PublishEvent, Published, RecentQuery, TailQuery, UserProperty,
+    BatchAnswer, BatchItem, Dropped, Event, EventProperties, PublishAnswer, PublishEvent, PublishRequest, Published, RecentQuery,
+    TailQuery, UserProperty,
 };
 pub use health::{Check, Health, Ready};
 pub use nodes::{Flow, Listener, Node, NodeList, NodeState, Process, Storage, Traffic, Unreachable};
@@ -38,4 +39,4 @@ pub use retained::{Retained, RetainedQuery};
 pub use sessions::{Connection, Depth, Disconnected, Protocol, Session, SessionQuery, SessionSummary, Transport, Will};
 pub use subscriptions::{SubscriptionInfo, SubscriptionQuery};
 pub use time::{InvalidTime, Time};
-pub use traces::{StartTrace, Trace, TraceRecord};
+pub use traces::{Direction, StartTrace, Trace, TraceRecord};

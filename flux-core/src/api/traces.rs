@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Time;
+use crate::types::QoS;
 
 /// Asks for a trace of one client or of one topic filter: name exactly one of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +34,26 @@ pub struct Trace {
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct TraceRecord {
     pub time: Time,
-    /// What happened: a stable word (`connected`, `received`, `delivered`, `dropped`, …).
-    pub step: String,
-    pub client_id: Option<String>,
+    /// Whose connection it happened on, or whose message it is.
+    pub client_id: String,
+    pub direction: Direction,
+    /// `CONNECT`, `PUBLISH`, … or what became of a message: `DROPPED`, `QUEUED`, `EXPIRED`.
+    pub packet: String,
     pub topic: Option<String>,
     pub event_id: Option<String>,
-    pub detail: Option<String>,
+    #[cfg_attr(feature = "server", schema(value_type = Option<u8>, maximum = 2))]
+    pub qos: Option<QoS>,
+    /// On the wire, or of the payload where there is no wire.
+    pub size_bytes: u64,
+    /// A reason code's text, or why a message was dropped.
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the client to the server.
+    In,
+    Out,
 }

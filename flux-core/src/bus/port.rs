@@ -80,6 +80,8 @@ pub enum Delivered {
     /// Accepted, and the mailbox is now above its high-water mark: the publisher should wait for room.
     Pressed,
     Dropped(DropReason),
+    /// Seen by somebody who only looks on (recent events): nothing is owed, nothing is counted.
+    Observed,
     /// The subscriber is owed this event and cannot take it: the publisher must not be told that it is safe.
     Refused(Refusal),
 }
@@ -107,6 +109,7 @@ impl Handover {
                 self.pressed.get_or_insert_with(|| subscriber.clone());
             }
             Delivered::Dropped(_) => self.dropped += 1,
+            Delivered::Observed => {}
             Delivered::Refused(refusal) => _ = self.refused.get_or_insert(refusal),
         }
     }

@@ -55,6 +55,16 @@ section! {
         });
         /// Largest request body.
         max_body: ByteSize = ByteSize(8 * MIB), within(KIB, 1024 * MIB);
+        /// How long a request may take until its answer begins.
+        request_timeout: Duration = Duration::from_secs(30), between(Duration::from_secs(1), Duration::from_secs(3600));
+        /// HTTP connections at a time; one more waits to be accepted.
+        max_connections: usize ["connections"] = 10_000, between(1, 1_000_000);
+        /// Live streams (events, traces) at a time.
+        max_tails: usize ["streams"] = 256, between(0, 100_000);
+        /// Events that GET /api/v1/events remembers; 0 is off.
+        recent_events: usize ["events"] = 1_000, between(0, 1_000_000);
+        /// Bytes of remembered events.
+        recent_bytes: ByteSize = ByteSize(4 * MIB), within(0, 4096 * MIB);
         section tls: HttpTls;
     }
 }

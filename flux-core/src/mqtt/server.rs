@@ -1,7 +1,7 @@
 //! What all connections of the MQTT server share, and the life of sessions beyond their connections.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::deadlines::Deadlines;
@@ -44,7 +44,6 @@ pub struct Server {
     pub deadlines: Deadlines,
     /// Sockets accepted and not closed.
     pub open: AtomicUsize,
-    next_subscriber: AtomicU64,
 }
 
 /// What the server is made of.
@@ -73,12 +72,11 @@ impl Server {
             sessions: Sessions::default(),
             deadlines: Deadlines::default(),
             open: AtomicUsize::new(0),
-            next_subscriber: AtomicU64::new(1),
         })
     }
 
     pub fn next_subscriber(&self) -> SubscriberId {
-        SubscriberId(self.next_subscriber.fetch_add(1, Ordering::Relaxed))
+        SubscriberId::unique()
     }
 
     pub fn new_session(&self, client: &ClientId, created: Timestamp) -> Box<Session> {

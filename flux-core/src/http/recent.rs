@@ -1,0 +1,133 @@
+//! The last events that passed, for `GET /api/v1/events`: an onlooker on the bus that keeps a bounded ring.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::bus::{Delivered, EventBus, Handover, Subscriber};
+use crate::types::{Delivery, Event, EventId, QoS, SubscribeOptions, SubscriberId, Subscription, TopicFilter};
+
+/// Sees every event but those on `$`-topics. Costs each of them a short lock and a reference.
+pub(super) struct Recent {
+    id: SubscriberId,
+    most_events: usize,
+    most_bytes: usize,
+    ring: Mutex<Ring>,
+}
+
+#[derive(Default)]
+struct Ring {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+}
+
+impl Recent {
+    pub(super) fn new(most_events: usize, most_bytes: usize) -> Self {
+        Recent { id: SubscriberId::unique(), most_events, most_bytes, ring: Mutex::default() }
+    }
+
+    /// Begins to listen.
+    pub(super) fn start(bus: &dyn EventBus, most_events: usize, most_bytes: usize) -> Arc<Self> {
+        let recent = Arc::new(Recent::new(most_events, most_bytes));
+        let options = SubscribeOptions { qos: QoS::ExactlyOnce, retain_as_published: true, ..SubscribeOptions::default() };
+        // Not awaited: an event that passes before the subscription holds is older than this memory.
+        drop(bus.subscribe(&all(), options, recent.clone()));
+        recent
+    }
+
+    pub(super) fn stop(&self, bus: &dyn EventBus) {
+        bus.unsubscribe(&all(), self.id);
+        *self.ring.lock() = Ring::default();
+    }
+
+    /// Up to `limit` events that match, newest first, beginning with the next older than `before`.
+    pub(super) fn page(&self, filter: Option<&TopicFilter>, before: Option<EventId>, limit: usize) -> Vec<Arc<Event>> {
+        let mut events: Vec<Arc<Event>> = self.ring.lock().events.iter().cloned().collect();
+        // Publishers run side by side, so the ring is only nearly in order.
+        events.sort_unstable_by_key(|event| std::cmp::Reverse(event.id));
+        let wanted = |event: &Arc<Event>| {
+            before.is_none_or(|before| event.id < before) && filter.is_none_or(|filter| filter.matches(event.topic.as_str()))
+        };
+        events.into_iter().filter(wanted).take(limit).collect()
+    }
+}
+
+fn all() -> Subscription {
+    Subscription::parse("#").expect("'#' is a filter")
+}
+
+impl Subscriber for Recent {
+    fn id(&self) -> SubscriberId {
+        self.id
+    }
+
+    fn client(&self) -> &str {
+        ""
+    }
+
+    fn deliver(&self, delivery: Delivery, _: &mut Handover) -> Delivered {
+        let weight = delivery.event.weight();
+        // Freed after the lock: each push makes room for itself, so this is one event nearly always.
+        let mut old = smallvec::SmallVec::<[Arc<Event>; 2]>::new();
+        let mut ring = self.ring.lock();
+        ring.bytes += weight;
+        ring.events.push_back(delivery.event);
+        while ring.events.len() > self.most_events || ring.bytes > self.most_bytes {
+            let Some(oldest) = ring.events.pop_front() else { break };
+            ring.bytes -= oldest.weight();
+            old.push(oldest);
+        }
+        drop(ring);
+        drop(old);
+        Delivered::Observed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{ClientId, Properties, Timestamp};
+
+    fn deliver(recent: &Recent, id: u128, topic: &str, payload: usize) {
+        let event = Arc::new(Event {
+            id: EventId(id),
+            topic: topic.parse().expect("valid topic"),
+            payload: vec![0; payload].into(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Properties::NONE,
+            expires_at: None,
+            publisher: ClientId::new("test"),
+            time: Timestamp(0),
+        });
+        let delivery = Delivery { event, qos: QoS::AtMostOnce, retain: false, identifiers: None, shared: None };
+        assert_eq!(recent.deliver(delivery, &mut Handover::default()), Delivered::Observed);
+    }
+
+    fn ids(events: &[Arc<Event>]) -> Vec<u128> {
+        events.iter().map(|event| event.id.0).collect()
+    }
+
+    #[test]
+    fn the_newest_come_first_and_pages_go_back_in_time() {
+        let recent = Recent::new(3, usize::MAX);
+        for (id, topic) in [(1, "a"), (3, "a"), (2, "b"), (4, "a")] {
+            deliver(&recent, id, topic, 0);
+        }
+        assert_eq!(ids(&recent.page(None, None, 10)), [4, 3, 2]);
+        assert_eq!(ids(&recent.page(None, Some(EventId(4)), 1)), [3]);
+        assert_eq!(ids(&recent.page(Some(&"b".parse().expect("valid filter")), None, 10)), [2]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let recent = Recent::new(1_000, 10_000);
+        for id in 0..100 {
+            deliver(&recent, id, "a", 1_000);
+        }
+        assert!(recent.ring.lock().bytes <= 10_000);
+        deliver(&recent, 100, "a", 20_000);
+        assert_eq!((recent.ring.lock().events.len(), recent.ring.lock().bytes), (0, 0));
+    }
+}
