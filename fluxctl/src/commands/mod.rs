@@ -1,0 +1,74 @@
+//! One file for each noun: its grammar, the columns of what it shows, what it asks of the server. Knows nothing of formats.
+//!
+//! Invariant: a command that reads goes through [`crate::watch::show`] (a stream through `RowStream`), one that changes something
+//! says where and, if something could be lost, asks before.
+
+mod alarms;
+mod bus;
+mod change;
+mod cluster;
+mod completion;
+mod config;
+mod events;
+mod lines;
+mod metrics;
+mod nodes;
+mod payload;
+mod publish;
+mod retained;
+mod sessions;
+mod status;
+mod subscriptions;
+mod tail;
+mod version;
+
+use clap::Subcommand;
+
+pub use completion::COMPLETION_VARIABLE;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub enum Noun {
+    #[command(subcommand)]
+    Cluster(cluster::Verb),
+    #[command(subcommand, alias = "node")]
+    Nodes(nodes::Verb),
+    #[command(subcommand, alias = "session")]
+    Sessions(sessions::Verb),
+    #[command(subcommand, alias = "subscription")]
+    Subscriptions(subscriptions::Verb),
+    #[command(subcommand)]
+    Retained(retained::Verb),
+    #[command(subcommand, alias = "event")]
+    Events(events::Verb),
+    #[command(subcommand)]
+    Bus(bus::Verb),
+    #[command(subcommand, alias = "alarm")]
+    Alarms(alarms::Verb),
+    #[command(subcommand)]
+    Config(config::Verb),
+    Metrics(metrics::Metrics),
+    Completion(completion::Completion),
+    Version(version::Version),
+}
+
+impl Noun {
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Noun::Cluster(verb) => verb.run(context).await,
+            Noun::Nodes(verb) => verb.run(context).await,
+            Noun::Sessions(verb) => verb.run(context).await,
+            Noun::Subscriptions(verb) => verb.run(context).await,
+            Noun::Retained(verb) => verb.run(context).await,
+            Noun::Events(verb) => verb.run(context).await,
+            Noun::Bus(verb) => verb.run(context).await,
+            Noun::Alarms(verb) => verb.run(context).await,
+            Noun::Config(verb) => verb.run(context).await,
+            Noun::Metrics(metrics) => metrics.run(context).await,
+            Noun::Completion(completion) => completion.run(context),
+            Noun::Version(version) => version.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+use flux_core::api::{PublishEvent, Published, UserProperty};
+use flux_core::types::QoS;
+use serde::Serialize;
+
+use super::lines;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::{Cell, Column, Document, Resource, Selection};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fluxctl events publish plant/7/temperature 21.5
+  fluxctl events publish plant/7/state '{\"on\":true}' --qos 1 --retain --content-type application/json
+  fluxctl events publish plant/7/picture --file picture.jpg --expiry 10m
+  date | fluxctl events publish clock -
+  fluxctl events publish --ndjson --file events.ndjson
+  fluxctl events tail 'plant/#' -o json | jq -c .payload | fluxctl events publish copy --ndjson
+
+With --ndjson every line of --file or of standard input is one event: with TOPIC the line is its payload, without
+TOPIC it is {\"topic\": …, \"payload\": …, \"qos\": …}; options are then the defaults of what a line leaves out.
+No payload at all publishes an empty one, which with --retain clears the retained message.")]
+pub struct Publish {
+    #[arg(required_unless_present = "ndjson")]
+    topic: Option<String>,
+    /// Text to publish; - reads standard input
+    #[arg(conflicts_with_all = ["file", "ndjson"], allow_negative_numbers = true)]
+    payload: Option<String>,
+    /// Publish what is in this file
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// One event a line
+    #[arg(long)]
+    ndjson: bool,
+    /// 0, 1 or 2: 1 and 2 return once the event is safe
+    #[arg(long, value_name = "QOS", default_value = "0", value_parser = clap::value_parser!(u8).range(0..=2))]
+    qos: u8,
+    /// Keep it for future subscribers
+    #[arg(long)]
+    retain: bool,
+    /// What the payload is: application/json, text/plain, …
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// Where an answer should go
+    #[arg(long, value_name = "TOPIC")]
+    response_topic: Option<String>,
+    /// Property that reaches every subscriber; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", action = ArgAction::Append, value_parser = property)]
+    user_property: Vec<UserProperty>,
+    /// Not delivered later than this after now
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    expiry: Option<Duration>,
+}
+
+fn property(text: &str) -> Result<UserProperty, String> {
+    let (name, value) = text.split_once('=').ok_or("it should look like name=value")?;
+    Ok(UserProperty { name: name.to_owned(), value: value.to_owned() })
+}
+
+/// What became of one event.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    pub topic: String,
+    #[serde(flatten)]
+    pub published: Published,
+}
+
+impl Publish {
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.ndjson {
+            return lines::publish(context, &self).await;
+        }
+        let topic = self.topic.clone().expect("clap asks for it unless --ndjson");
+        let event = self.event(&topic, &self.read()?);
+        let client = context.client()?;
+        eprintln!("server: {}", context.global.url);
+        let published = client.publish(&event).await?;
+        context.print(&Document::list(&[Outcome { topic, published }]), &Selection::default())
+    }
+
+    pub fn topic(&self) -> Option<&str> {
+        self.topic.as_deref()
+    }
+
+    pub fn file(&self) -> Option<&PathBuf> {
+        self.file.as_ref()
+    }
+
+    pub fn event(&self, topic: &str, payload: &[u8]) -> PublishEvent {
+        let mut event = PublishEvent::bytes(topic, payload);
+        self.apply(&mut event);
+        event
+    }
+
+    /// Sets what the command line says and the event does not.
+    pub fn apply(&self, event: &mut PublishEvent) {
+        event.qos = event.qos.max(QoS::try_from(self.qos).unwrap_or_default());
+        event.retain |= self.retain;
+        let properties = &mut event.properties;
+        properties.content_type = properties.content_type.take().or_else(|| self.content_type.clone());
+        properties.response_topic = properties.response_topic.take().or_else(|| self.response_topic.clone());
+        properties.user.extend(self.user_property.iter().cloned());
+        event.expiry_seconds = event.expiry_seconds.or(self.expiry.map(seconds));
+    }
+
+    fn read(&self) -> Result<Vec<u8>, Failure> {
+        match (&self.file, self.payload.as_deref()) {
+            (Some(path), _) => std::fs::read(path).map_err(|error| unreadable(&path.display().to_string(), &error)),
+            (None, Some("-")) => {
+                let mut payload = Vec::new();
+                let read = std::io::stdin().lock().read_to_end(&mut payload);
+                read.map(|_| payload).map_err(|error| unreadable("standard input", &error))
+            }
+            (None, payload) => Ok(payload.unwrap_or_default().as_bytes().to_vec()),
+        }
+    }
+}
+
+pub fn unreadable(what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, "input", format!("cannot read {what}")).cause(error.to_string())
+}
+
+/// Whole seconds, rounded up: an event asked to live for 500 ms is not dead at once.
+fn seconds(duration: Duration) -> u32 {
+    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+impl Resource for Outcome {
+    const KIND: &'static str = "Published";
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Self::column("ID", |outcome| Cell::text(&outcome.published.id)),
+            Self::column("TOPIC", |outcome| Cell::text(&outcome.topic)),
+            Self::column("MATCHED", |outcome| Cell::Count(outcome.published.matched.into())),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.published.id.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_rounded_up_to_whole_seconds() {
+        assert_eq!(seconds(Duration::from_millis(500)), 1);
+        assert_eq!(seconds(Duration::from_secs(600)), 600);
+        assert_eq!(seconds(Duration::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn a_user_property_has_a_name_and_a_value() {
+        assert_eq!(property("a=b=c").unwrap(), UserProperty { name: "a".into(), value: "b=c".into() });
+        assert!(property("a").is_err());
+    }
+}

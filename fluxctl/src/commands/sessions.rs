@@ -1,0 +1,219 @@
+use clap::{Args, Subcommand};
+use flux_core::api::{Depth, Session, SessionQuery, SessionSummary};
+
+use super::change::{Change, make};
+use crate::confirm::confirm;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Cell, Column, Document, Resource, Tone, bytes, count, quantity};
+use crate::pages;
+use crate::watch::{View, show};
+
+/// Sessions: what the server keeps for each client id
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  fluxctl sessions list --away
+  fluxctl sessions show pump-7
+  fluxctl sessions disconnect pump-7")]
+pub enum Verb {
+    /// Sessions of connected clients and of those that are away
+    #[command(visible_alias = "ls")]
+    #[command(after_help = "\
+Examples:
+  fluxctl sessions list
+  fluxctl sessions list pump- --connected --sort-by=-queued
+  fluxctl sessions list --away -o name
+  fluxctl sessions list -o json --limit 50")]
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        #[command(flatten)]
+        view: View,
+    },
+    /// One session with its connection, queue, will and subscriptions
+    #[command(after_help = "\
+Examples:
+  fluxctl sessions show pump-7
+  fluxctl sessions show pump-7 -o yaml")]
+    Show {
+        client_id: String,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Close connections; what the sessions keep stays, and the clients may come back
+    #[command(after_help = "\
+Examples:
+  fluxctl sessions disconnect pump-7
+  fluxctl sessions disconnect $(fluxctl sessions list pump- --connected -o name)")]
+    Disconnect {
+        #[arg(required = true)]
+        client_ids: Vec<String>,
+    },
+    /// End sessions: subscriptions and waiting messages are lost
+    #[command(visible_alias = "rm")]
+    #[command(after_help = "\
+Examples:
+  fluxctl sessions delete pump-7
+  fluxctl sessions delete pump-7 pump-8 --yes")]
+    Delete {
+        #[arg(required = true)]
+        client_ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Filter {
+    /// Only client ids that begin with this
+    prefix: Option<String>,
+    /// Only sessions of this user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Only sessions whose client is connected
+    #[arg(long, conflicts_with = "away")]
+    connected: bool,
+    /// Only sessions whose client is away
+    #[arg(long)]
+    away: bool,
+    /// Only sessions that outlive their connection
+    #[arg(long, conflicts_with = "transient")]
+    durable: bool,
+    /// Only sessions that end with their connection
+    #[arg(long)]
+    transient: bool,
+    /// Show so many at most; without it all of them
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+impl Filter {
+    fn query(&self, cursor: Option<String>, limit: usize) -> SessionQuery {
+        SessionQuery {
+            client_id: self.prefix.clone(),
+            username: self.user.clone(),
+            connected: (self.connected || self.away).then_some(self.connected),
+            durable: (self.durable || self.transient).then_some(self.durable),
+            cursor,
+            limit: Some(limit),
+        }
+    }
+}
+
+impl Verb {
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = context.client()?;
+        match self {
+            Verb::List { filter, view } => {
+                show(context, &view, async || {
+                    let page = async |cursor, size| client.sessions(&filter.query(cursor, size)).await;
+                    let (sessions, more) = pages::all(filter.limit, page).await?;
+                    Ok(Document::list(&sessions).partial(more))
+                })
+                .await
+            }
+            Verb::Show { client_id, view } => {
+                show(context, &view, async || {
+                    let session = client.session(&client_id).await?;
+                    let subscriptions = Document::list(&session.subscriptions);
+                    Ok(Document::details(&session).section("SUBSCRIPTIONS", subscriptions))
+                })
+                .await
+            }
+            Verb::Disconnect { client_ids } => {
+                make(context, &client_ids, async |id| {
+                    let disconnected = client.disconnect_session(id).await?.disconnected;
+                    let result = if disconnected { "disconnected" } else { "was not connected" };
+                    Ok(Change { resource: "session", name: id.to_owned(), result })
+                })
+                .await
+            }
+            Verb::Delete { client_ids } => {
+                make(context, &client_ids, async |id| {
+                    confirm(context, &loss(&client.session(id).await?))?;
+                    client.delete_session(id).await?;
+                    Ok(Change { resource: "session", name: id.to_owned(), result: "deleted" })
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// What deleting it would cost, for whoever has to confirm.
+fn loss(session: &Session) -> String {
+    let summary = &session.summary;
+    let connected = if summary.connected { ", which is connected," } else { "" };
+    let subscriptions = quantity(summary.subscription_count, "subscription");
+    let messages = quantity(summary.inflight + summary.queued, "waiting message");
+    format!("Delete session {}{connected} with {subscriptions} and {messages}", summary.client_id)
+}
+
+fn depth(depth: Depth) -> String {
+    format!("{}, {}", quantity(depth.messages, "message"), bytes(depth.bytes))
+}
+
+impl Resource for SessionSummary {
+    const KIND: &'static str = "Session";
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Self::column("CLIENT", |session| Cell::text(&session.client_id)),
+            Self::column("STATE", |session| {
+                if session.connected { Cell::word("connected", Tone::Good) } else { Cell::word("away", Tone::Warning) }
+            }),
+            Self::column("DURABLE", |session| Cell::Flag(session.durable)),
+            Self::wide("NODE", |session| Cell::text(&session.node)),
+            Self::wide("USER", |session| Cell::maybe(session.username.as_ref(), Cell::text)),
+            Self::column("MQTT", |session| {
+                Cell::maybe(session.connection.as_ref(), |connection| Cell::text(connection.protocol.as_str()))
+            }),
+            Self::wide("OVER", |session| {
+                Cell::maybe(session.connection.as_ref(), |connection| Cell::text(connection.transport.as_str()))
+            }),
+            Self::column("PEER", |session| Cell::maybe(session.connection.as_ref(), |connection| Cell::text(&connection.peer))),
+            Self::wide("KEEP ALIVE", |session| {
+                Cell::maybe(session.connection.as_ref(), |connection| Cell::Count(connection.keep_alive_seconds.into()))
+            }),
+            Self::column("SUBS", |session| Cell::Count(session.subscription_count)),
+            Self::column("INFLIGHT", |session| Cell::Count(session.inflight)),
+            Self::column("QUEUED", |session| Cell::Count(session.queued)),
+            Self::column("SINCE", |session| {
+                let connected = session.connection.as_ref().map(|connection| connection.connected_at);
+                Cell::maybe(connected.or(session.disconnected_at), |time| Cell::Time(time.0))
+            }),
+            Self::wide("CREATED", |session| Cell::Time(session.created_at.0)),
+            Self::wide("EXPIRES", |session| Cell::maybe(session.expires_at, |time| Cell::Time(time.0))),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.client_id.clone()
+    }
+}
+
+impl Resource for Session {
+    const KIND: &'static str = "Session";
+
+    fn columns() -> Vec<Column<Self>> {
+        let mut columns: Vec<Column<Self>> =
+            SessionSummary::columns().into_iter().map(|column| column.of(|session: &Session| &session.summary)).collect();
+        columns.extend([
+            Self::column("EXPIRY", |session| {
+                Cell::text(session.expiry_seconds.map_or("never".to_owned(), |seconds| format!("{} s", count(seconds.into()))))
+            }),
+            Self::column("RECEIVE MAXIMUM", |session| Cell::Count(session.receive_maximum.into())),
+            Self::column("MAXIMUM PACKET", |session| Cell::maybe(session.maximum_packet_size, |size| Cell::Bytes(size.into()))),
+            Self::column("INFLIGHT IN", |session| Cell::Count(session.inflight_in)),
+            Self::column("MAILBOX", |session| Cell::text(depth(session.mailbox))),
+            Self::column("QUEUE", |session| Cell::maybe(session.queue, |queue| Cell::text(depth(queue)))),
+            Self::column("WILL", |session| {
+                Cell::maybe(session.will.as_ref(), |will| Cell::text(format!("{} (QoS {})", will.topic, will.qos as u8)))
+            }),
+        ]);
+        columns
+    }
+
+    fn name(&self) -> String {
+        self.summary.client_id.clone()
+    }
+}

@@ -1,0 +1,104 @@
+//! Every command that reads honours every format, on a real server.
+
+mod support;
+
+use serde_json::Value;
+use support::{Device, Follow, Server, Tool};
+
+/// Each command, the kind of its JSON, and whether the server below has something for it to show.
+const READS: &[(&str, &str, bool)] = &[
+    ("cluster status", "ClusterStatus", true),
+    ("nodes list", "Node", true),
+    ("nodes show NODE", "Node", true),
+    ("sessions list", "Session", true),
+    ("sessions show pump-7", "Session", true),
+    ("subscriptions list", "Subscription", true),
+    ("retained list", "RetainedMessage", true),
+    ("retained get plant/7/state", "Event", true),
+    ("bus status", "Bus", true),
+    ("alarms list", "Alarm", false),
+    ("alarms list --history", "Alarm", false),
+    ("config reference", "ConfigKey", true),
+    ("config show", "ConfigValue", true),
+    ("metrics", "Sample", true),
+    ("version", "Version", true),
+];
+
+/// A server with one device, one subscription and one retained message.
+fn plant() -> (Server, Device, Tool) {
+    let server = Server::start();
+    let tool = Tool::new(env!("CARGO_BIN_EXE_fluxctl"), server.http());
+    let mut device = Device::connect(server.mqtt(), "pump-7");
+    device.subscribe("plant/7/#");
+    tool.ok("events publish plant/7/state on --retain --qos 1");
+    (server, device, tool)
+}
+
+#[test]
+#[ignore = "needs flux-core serve"]
+fn every_read_command_honours_every_format() {
+    let (_server, _device, tool) = plant();
+    let node = tool.ok("nodes list -o name").trim().to_owned();
+    for (line, kind, filled) in READS {
+        let line = &line.replace("NODE", &node);
+        let json = tool.run(&format!("{line} -o json"));
+        let (json, code) = (json.json(), json.code);
+        assert_eq!((code, &json["apiVersion"], &json["kind"]), (Some(0), &Value::from("flux/v1"), &Value::from(*kind)), "{line}");
+        let items = json["items"].as_array().unwrap_or_else(|| panic!("{line}: items is a list, never null"));
+        assert_eq!(!items.is_empty(), *filled, "{line}");
+
+        let yaml: Value = serde_norway::from_str(&tool.ok(&format!("{line} -o yaml"))).expect("YAML");
+        assert_eq!((&yaml["kind"], yaml["items"].as_array().map(Vec::len)), (&json["kind"], Some(items.len())), "{line}");
+
+        let csv = tool.ok(&format!("{line} -o csv"));
+        let (header, rows) = csv.split_once('\n').expect("a header");
+        let first = header.split(',').next().expect("a column");
+        let names = tool.ok(&format!("{line} -o name"));
+        assert_eq!(names.is_empty(), rows.is_empty(), "{line}");
+        assert!(header.chars().all(|letter| letter.is_ascii_lowercase() || "_,".contains(letter)), "{line}: {header}");
+        let chosen = tool.ok(&format!("{line} -o csv --columns {first} --no-headers --sort-by {first}"));
+        assert_eq!(chosen.lines().count(), names.lines().count(), "{line}");
+
+        let (table, wide) = (tool.ok(&format!("{line} -o table")), tool.ok(&format!("{line} -o wide")));
+        let title = first.to_uppercase().replace('_', " ");
+        assert!(table.contains(&title) && wide.contains(&title), "{line}: {table}");
+        assert!(wide.len() >= table.len(), "{line}: wide shows at least as much");
+        assert!(!table.contains('\x1b') && !wide.contains('\x1b'), "{line}: no colour in a pipe");
+        assert!(tool.command(line).env("CLICOLOR_FORCE", "1").output().expect("it runs").stdout.contains(&0x1b), "{line}");
+    }
+}
+
+#[test]
+#[ignore = "needs flux-core serve"]
+fn a_watch_in_a_pipe_writes_json_lines_until_it_is_interrupted() {
+    let (_server, _device, tool) = plant();
+    for (line, kind, _) in READS.iter().filter(|(line, ..)| !line.contains("NODE")) {
+        let watch = Follow::new(tool.spawn(&format!("{line} --watch=100ms")));
+        for _ in 0..2 {
+            let json: Value = serde_json::from_str(&watch.line()).expect("a JSON object a line");
+            assert_eq!(json["kind"], *kind, "{line}");
+        }
+        assert_eq!(watch.interrupt(), Some(0), "{line}");
+    }
+}
+
+#[test]
+#[ignore = "needs flux-core serve"]
+fn a_stream_honours_every_format() {
+    let (_server, _device, tool) = plant();
+    let publish = || tool.ok("events publish plant/7/state '21,5 \"hot\"' --qos 1");
+    for (format, wanted) in [
+        ("table", "plant/7/state"),
+        ("wide", "plant/7/state"),
+        ("json", "\"payload\":\"21,5 \\\"hot\\\"\""),
+        ("yaml", "topic: plant/7/state"),
+        ("csv", "\"21,5 \"\"hot\"\"\""),
+        ("name", "plant/7/state"),
+    ] {
+        let tail = Follow::new(tool.spawn(&format!("events tail 'plant/#' --count 1 -o {format}")));
+        tail.ready();
+        publish();
+        let shown = tail.rest();
+        assert!(shown.contains(wanted), "{format}: {shown}");
+    }
+}

@@ -1,0 +1,129 @@
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take to listen: generous, because nothing depends on it but the patience of who waits for a failure.
+const START: Duration = Duration::from_secs(60);
+
+/// Lines that have not been looked through yet.
+const LINES: usize = 64;
+
+/// `flux-core serve` with its data in a folder of its own; killed when dropped.
+pub struct Server {
+    process: Child,
+    http: String,
+    mqtt: String,
+    _data: TempDir,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Server::start_with(&[])
+    }
+
+    pub fn start_with(flags: &[&str]) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(binary());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FLUX_")) {
+            command.env_remove(name);
+        }
+        command.args(["serve", "--http-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data-dir"]).arg(data.path());
+        command.args(flags).env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the server starts");
+        let said = listen(&mut process);
+        let (http, mqtt) = addresses(&mut process, &said);
+        Server { process, http, mqtt, _data: data }
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn mqtt(&self) -> &str {
+        &self.mqtt
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What the server writes, line by line, read on threads of their own so that it never waits for a full pipe.
+fn listen(process: &mut Child) -> Receiver<String> {
+    let (sender, lines) = sync_channel(LINES);
+    let stdout: Box<dyn Read + Send> = Box::new(process.stdout.take().expect("piped"));
+    let stderr: Box<dyn Read + Send> = Box::new(process.stderr.take().expect("piped"));
+    for stream in [stdout, stderr] {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                // The test has what it wanted: go on reading, so that the server can go on writing.
+                let _ = sender.send(line);
+            }
+        });
+    }
+    lines
+}
+
+/// The addresses it prints once it listens: `http://ADDRESS:PORT` and `mqtt://ADDRESS:PORT`, wherever they stand in a line.
+fn addresses(process: &mut Child, said: &Receiver<String>) -> (String, String) {
+    let deadline = Instant::now() + START;
+    let (mut http, mut mqtt, mut log) = (None, None, String::new());
+    while let Ok(line) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        http = http.or_else(|| address(&line, "http://"));
+        mqtt = mqtt.or_else(|| address(&line, "mqtt://"));
+        log = log + &line + "\n";
+        if let (Some(http), Some(mqtt)) = (&http, &mqtt) {
+            return (format!("http://{http}"), mqtt.clone());
+        }
+    }
+    let _ = process.kill();
+    panic!("the server printed no addresses ({:?}); it said:\n{log}", process.wait());
+}
+
+fn address(line: &str, scheme: &str) -> Option<String> {
+    let (_, rest) = line.split_once(scheme)?;
+    let end = rest.find(|character: char| !character.is_ascii_alphanumeric() && !".:[]".contains(character));
+    let address = rest[..end.unwrap_or(rest.len())].trim_end_matches(['.', ':']);
+    address.rsplit(':').next()?.parse::<u16>().ok().map(|_| address.to_owned())
+}
+
+/// `FLUX_CORE_BIN`, or the binary beside the tool under test, brought up to date by cargo once for each test program.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("FLUX_CORE_BIN") {
+            return path.into();
+        }
+        let test = std::env::current_exe().expect("this program has a path");
+        // TARGET/PROFILE/deps/TEST
+        let profile = test.parent().and_then(Path::parent).expect("a test is built below target");
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "-p", "flux-core", "--bin", "flux-core", "--target-dir"]);
+        build.arg(profile.parent().expect("a profile is a folder of target"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo runs").success(), "flux-core does not build");
+        profile.join("flux-core")
+    })
+}
