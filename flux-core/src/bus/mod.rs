@@ -3,6 +3,8 @@
 //! Invariant: an event is one allocation shared by all who receive it, and a publisher takes no lock that all publishers share.
 
 mod group;
+#[cfg(any(test, feature = "test-util"))]
+pub mod invariants;
 mod levels;
 mod memory;
 mod port;

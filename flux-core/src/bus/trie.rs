@@ -78,8 +78,8 @@ impl<V: Leaf> FilterTrie<V> {
         self.root.visit(Some(topic.as_str()), !topic.is_reserved(), found);
     }
 
-    #[cfg(test)]
-    fn is_empty(&self) -> bool {
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn is_empty(&self) -> bool {
         self.root.is_empty()
     }
 }

@@ -25,12 +25,14 @@ pub struct Link<S> {
     partial: Vec<u8>,
     output: Vec<u8>,
     written: usize,
+    /// The stream has a buffer of its own (TLS, WebSocket) and may hold bytes there that its socket has not taken.
+    unflushed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// `partial` is what came behind the first packet.
     pub fn new(stream: S, partial: Vec<u8>) -> Self {
-        Link { stream, partial, output: Vec::new(), written: 0 }
+        Link { stream, partial, output: Vec::new(), written: 0, unflushed: false }
     }
 
     /// Where packets are encoded to.
@@ -63,10 +65,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
         if self.output.capacity() > 0 {
             self.give_back();
-            // A stream with a buffer of its own (TLS, WebSocket) still holds what it was given.
-            if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_flush(context) {
-                return Poll::Ready(Err(error));
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(context) {
+                Poll::Ready(outcome) => outcome?,
+                // Asked again when the socket takes more, whether or not there is anything new to write.
+                Poll::Pending => return Poll::Ready(Ok(total)),
             }
+            self.unflushed = false;
         }
         Poll::Ready(Ok(total))
     }
@@ -131,5 +138,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     pub fn stream(&mut self) -> &mut S {
         &mut self.stream
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, BufStream, duplex};
+
+    use super::*;
+
+    /// As a connection does: it writes when it is woken, and there is nothing new to write.
+    async fn write_for_ever<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) -> Infallible {
+        poll_fn(|context| {
+            let outcome = link.poll_write(context);
+            assert!(!matches!(outcome, Poll::Ready(Err(_))));
+            Poll::Pending
+        })
+        .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_with_a_buffer_of_its_own_is_flushed_until_it_is_empty() {
+        let (mut client, server) = duplex(8);
+        let mut link = Link::new(BufStream::new(server), Vec::new());
+        link.output().extend_from_slice(&[7; 100]);
+        let mut received = [0; 100];
+        tokio::select! {
+            never = write_for_ever(&mut link) => match never {},
+            read = tokio::time::timeout(Duration::from_secs(1), client.read_exact(&mut received)) => {
+                read.expect("nothing stays behind").expect("read");
+            }
+        }
+        assert_eq!(received, [7; 100]);
     }
 }
