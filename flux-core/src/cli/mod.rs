@@ -102,7 +102,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(arguments: &ConfigArguments) -> Result<(), Failure> {
-    Ok(node::run(arguments.load()?)?)
+    Ok(node::run(&arguments.load()?)?)
 }
 
 /// Data goes to standard output. A reader that closed it (`| head`) has what it wanted.

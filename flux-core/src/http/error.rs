@@ -78,6 +78,10 @@ impl Error {
             .hint("send the header authorization: Bearer TOKEN, with the token of http.token")
     }
 
+    pub(super) fn other_site(origin: &str) -> Self {
+        Error::new(StatusCode::FORBIDDEN, Code::NotAuthorized, format!("a page of {origin} may not change anything here"))
+    }
+
     pub(super) fn no_such_path(path: &str) -> Self {
         Error::new(StatusCode::NOT_FOUND, Code::NoSuchPath, format!("there is nothing at {path}"))
             .hint("/docs lists what there is; a '/' in a client id or topic is written %2F")

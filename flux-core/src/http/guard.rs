@@ -50,6 +50,17 @@ impl Guard {
         if difference == 0 { Ok(()) } else { Err(Error::unauthenticated(true)) }
     }
 
+    /// A page of another site must not make the browser of somebody who reaches this server change anything here.
+    fn same_site(request: &Request) -> Result<(), Error> {
+        if request.method().is_safe() {
+            return Ok(());
+        }
+        let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let Some(origin) = header(header::ORIGIN) else { return Ok(()) };
+        let from = origin.split_once("://").map(|(_, host)| host);
+        if from.is_some() && from == header(header::HOST) { Ok(()) } else { Err(Error::other_site(origin)) }
+    }
+
     fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
         let plain = |value: &&HeaderValue| {
             let bytes = value.as_bytes();
@@ -73,7 +84,8 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let started = Instant::now();
     let id = app.guard.request_id(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut response = match app.guard.authenticate(request.uri().path(), request.headers()) {
+    let allowed = Guard::same_site(&request).and_then(|()| app.guard.authenticate(uri.path(), request.headers()));
+    let mut response = match allowed {
         Ok(()) => answer(&app, request, next).await,
         Err(error) => error.into_response(),
     };

@@ -1,7 +1,7 @@
 //! What all connections of the MQTT server share, and the life of sessions beyond their connections.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::deadlines::Deadlines;

@@ -1,22 +1,17 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 
+use super::start::Listening;
 use crate::api::paths;
 use crate::types::NodeId;
 
-/// What a node has bound, once it serves.
-#[derive(Debug, Clone)]
-pub struct Bound {
-    pub node: NodeId,
-    /// Absolute.
-    pub data_dir: PathBuf,
-    pub mqtt: Option<SocketAddr>,
-    pub mqtts: Option<SocketAddr>,
-    pub ws: Option<SocketAddr>,
-    pub wss: Option<SocketAddr>,
-    pub http: SocketAddr,
-    pub https: bool,
+/// What to tell about a node that serves.
+#[derive(Debug, Clone, Copy)]
+pub struct Banner<'a> {
+    pub node: &'a NodeId,
+    pub data_dir: &'a Path,
+    pub listening: &'a [Listening],
     /// MQTT clients must have a user name.
     pub users: bool,
     /// API requests must carry the token.
@@ -24,41 +19,49 @@ pub struct Bound {
 }
 
 /// What a user wants to know after the start: where it listens, where the data is, what to try.
-pub fn banner(bound: &Bound) -> String {
-    let scheme = if bound.https { "https" } else { "http" };
-    let http = format!("{scheme}://{}", reachable(bound.http));
-    let mut lines = Vec::new();
-    lines.extend(bound.mqtt.map(|address| ("MQTT", address.to_string())));
-    lines.extend(bound.mqtts.map(|address| ("MQTT over TLS", address.to_string())));
-    lines.extend(bound.ws.map(|address| ("MQTT over WebSocket", format!("ws://{}/mqtt", reachable(address)))));
-    lines.extend(bound.wss.map(|address| ("MQTT over WSS", format!("wss://{}/mqtt", reachable(address)))));
-    lines.push(("HTTP API", format!("{http}  (documentation: {http}{})", paths::DOCS)));
-    lines.push(("Data", bound.data_dir.display().to_string()));
-
-    let mut text = format!("FLUX IOT {} is running as {}\n\n", env!("CARGO_PKG_VERSION"), bound.node);
-    for (name, value) in lines {
+pub fn banner(about: &Banner<'_>) -> String {
+    let mut text = format!("FLUX IOT {} is running as {}\n\n", env!("CARGO_PKG_VERSION"), about.node);
+    let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<20}{value}");
+    };
+    for Listening { protocol, address } in about.listening {
+        let local = reachable(*address);
+        match *protocol {
+            "mqtt" => line("MQTT", &address.to_string()),
+            "mqtts" => line("MQTT over TLS", &address.to_string()),
+            "ws" => line("MQTT over WebSocket", &format!("ws://{local}/mqtt")),
+            "wss" => line("MQTT over WSS", &format!("wss://{local}/mqtt")),
+            scheme => line("HTTP API", &format!("{scheme}://{local}  (documentation: {scheme}://{local}{})", paths::DOCS)),
+        }
     }
+    line("Data", &about.data_dir.display().to_string());
     text.push_str("\nTry next\n");
-    for command in suggestions(bound, &http) {
+    for command in suggestions(about) {
         let _ = writeln!(text, "  {command}");
     }
     text
 }
 
-fn suggestions(bound: &Bound, http: &str) -> Vec<String> {
+fn suggestions(about: &Banner<'_>) -> Vec<String> {
+    let bound = |protocol: &str| {
+        let found = about.listening.iter().find(|listening| listening.protocol == protocol);
+        found.map(|listening| reachable(listening.address))
+    };
     let mut commands = Vec::new();
-    let server = bound.mqtt.map(|address| (address, "")).or(bound.mqtts.map(|address| (address, " --cafile CA.pem")));
+    let server = bound("mqtt").map(|address| (address, "")).or(bound("mqtts").map(|address| (address, " --cafile CA.pem")));
     if let Some((address, tls)) = server {
-        let address = reachable(address);
-        let user = if bound.users { " -u USER -P PASSWORD" } else { "" };
+        let user = if about.users { " -u USER -P PASSWORD" } else { "" };
         let options = format!("-h {} -p {}{tls}{user}", address.ip(), address.port());
         commands.push(format!("mosquitto_sub {options} -t 'hello/#' -v"));
         commands.push(format!("mosquitto_pub {options} -t hello/world -m hi"));
     }
-    let token = if bound.token { "FLUX_TOKEN=… " } else { "" };
-    let url = if http == "http://127.0.0.1:3000" { String::new() } else { format!(" --url {http}") };
-    commands.push(format!("{token}fluxctl cluster status{url}"));
+    let http = bound("http").map(|address| ("http", address)).or(bound("https").map(|address| ("https", address)));
+    if let Some((scheme, address)) = http {
+        let token = if about.token { "FLUX_TOKEN=… " } else { "" };
+        let url = format!("{scheme}://{address}");
+        let url = if url == "http://127.0.0.1:3000" { String::new() } else { format!(" --url {url}") };
+        commands.push(format!("{token}fluxctl cluster status{url}"));
+    }
     commands
 }
 
@@ -78,24 +81,15 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
-    fn bound(mqtt: Option<&str>, http: &str) -> Bound {
-        Bound {
-            node: NodeId::new("n1"),
-            data_dir: "/data".into(),
-            mqtt: mqtt.map(|text| text.parse().unwrap()),
-            mqtts: None,
-            ws: None,
-            wss: None,
-            http: http.parse().unwrap(),
-            https: false,
-            users: false,
-            token: false,
-        }
+    fn text(listening: &[(&'static str, &str)], users: bool, token: bool) -> String {
+        let bound = |(protocol, address): &(&'static str, &str)| Listening { protocol, address: address.parse().unwrap() };
+        let listening: Vec<_> = listening.iter().map(bound).collect();
+        banner(&Banner { node: &NodeId::new("n1"), data_dir: Path::new("/data"), listening: &listening, users, token })
     }
 
     #[test]
     fn a_plain_start_can_be_tried_by_copy_and_paste() {
-        let text = banner(&bound(Some("127.0.0.1:1883"), "127.0.0.1:3000"));
+        let text = text(&[("mqtt", "127.0.0.1:1883"), ("http", "127.0.0.1:3000")], false, false);
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
             text,
@@ -117,10 +111,7 @@ Try next
 
     #[test]
     fn what_is_needed_to_connect_is_in_the_commands() {
-        let mut bound = bound(None, "0.0.0.0:3001");
-        (bound.mqtts, bound.wss) = (Some("[::]:8883".parse().unwrap()), Some("[::]:8084".parse().unwrap()));
-        (bound.users, bound.token) = (true, true);
-        let text = banner(&bound);
+        let text = text(&[("mqtts", "[::]:8883"), ("wss", "[::]:8084"), ("http", "0.0.0.0:3001")], true, true);
         for wanted in [
             "MQTT over TLS       [::]:8883\n",
             "wss://[::1]:8084/mqtt\n",

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::settings;
-use crate::api::Severity;
+use crate::api;
+use crate::api::{NodeState, Severity};
 use crate::bus::MemoryBus;
 use crate::config::Config;
 use crate::durable::DiskStore;
@@ -18,6 +20,7 @@ use crate::durable::DurableStore;
 use crate::durable::Options;
 use crate::durable::StoreError;
 use crate::hook::AllowAll;
+use crate::http;
 use crate::ingress;
 use crate::ingress::Ingress;
 use crate::lifecycle::Tasks;
@@ -27,6 +30,9 @@ use crate::security::Users;
 use crate::security::authenticator;
 use crate::telemetry::Alarms;
 use crate::telemetry::Cause;
+use crate::telemetry::Exposition;
+use crate::telemetry::Figure;
+use crate::telemetry::FigureKind;
 use crate::telemetry::Figures;
 use crate::telemetry::Limits;
 use crate::telemetry::Metrics;
@@ -73,6 +79,12 @@ pub struct Listening {
     pub address: SocketAddr,
 }
 
+impl Listening {
+    fn describe(&self) -> api::Listener {
+        api::Listener { protocol: self.protocol.to_owned(), address: self.address.to_string() }
+    }
+}
+
 /// A node that serves.
 pub struct Node {
     pub(super) id: NodeId,
@@ -80,8 +92,8 @@ pub struct Node {
     pub(super) tasks: Tasks,
     pub(super) server: Arc<mqtt::Server>,
     pub(super) store: Arc<dyn DurableStore>,
-    pub(super) alarms: Arc<Alarms>,
     users: Arc<Users>,
+    state: watch::Sender<NodeState>,
     deadline: Duration,
 }
 
@@ -95,6 +107,14 @@ impl Node {
 
         let users = Arc::new(users(config)?);
         let listeners = bind(config)?;
+        let address = config.http.listen;
+        let http = http::Server::bind(address).await.map_err(|source| StartError::Listen {
+            protocol: "http",
+            key: "http.listen",
+            address,
+            source,
+        })?;
+        let https = https(config)?;
         let store = open_store(config).await?;
         let recovered = store.recover()?;
         if recovered.lost_commits > 0 {
@@ -117,10 +137,10 @@ impl Node {
         let traces = Arc::new(Traces::new(config.telemetry.trace_records));
         let server = mqtt::Server::new(mqtt::Parts {
             settings: settings::mqtt(config, id.clone()),
-            ingress,
-            bus,
+            ingress: ingress.clone(),
+            bus: bus.clone(),
             store: store.clone(),
-            traces,
+            traces: traces.clone(),
             authenticator: authenticator(config, users.clone(), &tasks),
             authorizer,
             metrics: metrics.clone(),
@@ -133,13 +153,36 @@ impl Node {
             listening.push(Listening { protocol, address });
             tasks.spawn("listener", mqtt::accept(server.clone(), listener, transport, tasks.clone()));
         }
+        listening.push(Listening { protocol: if https.is_some() { "https" } else { "http" }, address: http.address() });
+        let facts = http::NodeFacts {
+            id: id.clone(),
+            roles: vec!["http".to_owned(), "mqtt".to_owned()],
+            started_at: Timestamp::now(),
+            listeners: listening.iter().map(Listening::describe).collect(),
+            bus_kind: "memory".to_owned(),
+        };
+        let (state, lifecycle) = watch::channel(NodeState::Ready);
+        let dependencies = http::Dependencies {
+            config: Arc::new(config.clone()),
+            ingress,
+            bus,
+            store: store.clone(),
+            sessions: server.clone(),
+            metrics: metrics.clone(),
+            exposition: Arc::new(exposition(&id, metrics.clone(), alarms.clone(), store.clone(), server.clone())),
+            alarms: alarms.clone(),
+            traces,
+            lifecycle,
+            tasks: tasks.clone(),
+        };
+        tasks.spawn("http", http.serve(facts, http::Settings::from(config), dependencies, https));
         spawn_until_shutdown(&tasks, "deadlines", mqtt::run_deadlines(server.clone()));
         if let Some(interval) = config.mqtt.sys_interval {
             spawn_until_shutdown(&tasks, "$SYS", mqtt::run_sys(server.clone(), interval));
         }
         let watch = Watch::new(limits(config));
         spawn_until_shutdown(&tasks, "alarms", look_out(watch, metrics, store.clone(), alarms.clone()));
-        Ok(Node { id, listening, tasks, server, store, users, alarms, deadline: config.shutdown.deadline })
+        Ok(Node { id, listening, tasks, server, store, users, state, deadline: config.shutdown.deadline })
     }
 
     pub fn listening(&self) -> &[Listening] {
@@ -160,6 +203,7 @@ impl Node {
 
     /// Stops accepting, tells clients, flushes, and ends. What does not end before the deadline is cut off and named in the log.
     pub async fn stop(self) {
+        self.state.send_replace(NodeState::Draining);
         self.tasks.shutdown().request();
         self.server.disconnect_all();
         if let Err(stuck) = self.tasks.join(self.deadline).await {
@@ -193,6 +237,36 @@ fn limits(config: &Config) -> Limits {
         retained_bytes: config.mqtt.max_retained_bytes.0,
         percent: config.telemetry.limit_alarm,
     }
+}
+
+/// What `/metrics` tells, with what the store counts.
+fn exposition(
+    id: &NodeId,
+    metrics: Arc<Metrics>,
+    alarms: Arc<Alarms>,
+    store: Arc<dyn DurableStore>,
+    server: Arc<mqtt::Server>,
+) -> Exposition {
+    let ledger = metrics.clone();
+    Exposition::new(metrics, alarms, id.as_str(), move || {
+        ledger.pending.set(server.pending());
+        let stats = store.stats();
+        let figure = |name, help, kind, value| Figure { name, help, kind, value };
+        vec![
+            figure("store_transactions", "Transactions stored", FigureKind::Counter, stats.transactions),
+            figure("store_commits", "Group commits", FigureKind::Counter, stats.commits),
+            figure("store_failures", "Group commits that could not be written", FigureKind::Counter, stats.failures),
+            figure("store_waiting_bytes", "Bytes waiting to be stored", FigureKind::Gauge, stats.waiting_bytes),
+            figure("store_disk_bytes", "Bytes of the store on disk", FigureKind::Gauge, stats.disk_bytes),
+            figure("store_queued_entries", "Entries in durable queues", FigureKind::Gauge, stats.queued_entries),
+        ]
+    })
+}
+
+fn https(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    let (Some(certificate), Some(key)) = (&config.http.tls.cert, &config.http.tls.key) else { return Ok(None) };
+    let server = mqtt::tls::server_config(certificate, key, None);
+    server.map(|server| Some(Arc::new(server))).map_err(|error| StartError::Tls(error.to_string()))
 }
 
 /// How often figures are compared with their limits.

@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::api::paths;
-use crate::api::{Alarm, AlarmQuery, List, Severity};
+use crate::api::{Alarm, AlarmQuery, List};
 use crate::http::extract::{Answer, Wanted};
 use crate::http::state::App;
 use crate::telemetry;
@@ -21,11 +21,7 @@ pub async fn list(State(app): State<App>, Wanted(query): Wanted<AlarmQuery>) -> 
 fn shown(app: &App, alarm: telemetry::Alarm) -> Alarm {
     Alarm {
         name: alarm.cause.as_str().to_owned(),
-        severity: match alarm.severity {
-            telemetry::Severity::Info => Severity::Info,
-            telemetry::Severity::Warning => Severity::Warning,
-            telemetry::Severity::Critical => Severity::Critical,
-        },
+        severity: alarm.severity,
         node: app.facts.id.to_string(),
         detail: alarm.detail,
         hint: Some(alarm.cause.hint().to_owned()),

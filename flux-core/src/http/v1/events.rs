@@ -46,6 +46,29 @@ pub async fn publish(State(app): State<App>, headers: HeaderMap, Body(body): Bod
     once(app, request, batch).await.map(respond)
 }
 
+/// A request with a key that is being answered. One that ends without an answer, also by a panic, may be made again.
+struct UnderWay {
+    app: App,
+    request: Request,
+    answered: bool,
+}
+
+impl UnderWay {
+    fn finish(mut self, answer: &Answered) {
+        let stored = Stored { status: answer.status, body: answer.body.clone() };
+        self.app.answers.finish(&self.request, stored, Instant::now());
+        self.answered = true;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.app.answers.forget(&self.request);
+        }
+    }
+}
+
 /// Publishes unless the same request was made before.
 async fn once(app: App, request: Request, batch: Batch) -> Result<Answered, Error> {
     if let Some(Stored { status, body }) = app.answers.begin(&request, Instant::now())? {
@@ -53,13 +76,12 @@ async fn once(app: App, request: Request, batch: Batch) -> Result<Answered, Erro
     }
     // In a task of its own: a client that goes before the answer is the one that will ask again, so its request has to come to an end.
     let (answer, answered) = oneshot::channel();
+    let under_way = UnderWay { app: app.clone(), request, answered: false };
     app.with.tasks.clone().spawn("http publish", async move {
         let outcome = publish_batch(&app, batch).await;
         match &outcome {
-            Ok(answered) => {
-                app.answers.finish(&request, Stored { status: answered.status, body: answered.body.clone() }, Instant::now());
-            }
-            Err(_) => app.answers.forget(&request),
+            Ok(answered) => under_way.finish(answered),
+            Err(_) => drop(under_way),
         }
         // Nobody waits any more: the answer is remembered for whoever asks again.
         let _ = answer.send(outcome);
