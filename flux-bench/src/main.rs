@@ -1,1 +1,31 @@
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use flux_bench::cli::command::{Command, CommandLine, TargetsCommand};
+use flux_bench::commands;
+use flux_bench::report::failure::Failure;
+
+fn main() -> ExitCode {
+    let command = CommandLine::parse().command;
+    let json = command.wants_json();
+    match run(command) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.report(json);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<u8, Failure> {
+    // The workers have threads and runtimes of their own; this one only watches.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(1, "runtime", "cannot start").cause(error.to_string()))?;
+    match command {
+        Command::Mqtt(arguments) => runtime.block_on(commands::mqtt::mqtt(&arguments)),
+        Command::Selftest { messages, output } => runtime.block_on(commands::selftest::selftest(messages, output)),
+        Command::Targets { command: TargetsCommand::List { output } } => commands::targets::list(output),
+    }
+}

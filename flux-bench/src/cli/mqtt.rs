@@ -1,0 +1,111 @@
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::plan::settings::Scenario;
+
+use super::command::Format;
+use super::quantity::{Rate, bytes, count, rate};
+
+const EXAMPLES: &str = "\
+Examples:
+  flux-bench mqtt                              10 pairs, QoS 1, 50,000 messages/s for 10 s
+  flux-bench mqtt --conns 10000                the same over 5,000 pairs
+  flux-bench mqtt --rate max --qos 0           as fast as the server takes them
+  flux-bench mqtt --rate 5k --check            exit 3 when a target is missed
+  flux-bench mqtt fan-out --subs 50 --rate max
+  flux-bench mqtt fan-in --pubs 100 -o json
+  flux-bench mqtt conns --conns 10k            connects per second, memory per connection
+
+Exit codes: 0 pass, 1 could not run, 2 usage, 3 target missed (with --check), 4 audit broken (loss, duplicates
+or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed), 130 interrupted";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct MqttArguments {
+    /// Who talks to whom
+    #[arg(value_enum, default_value_t = Scenario::Pair)]
+    pub scenario: Scenario,
+
+    /// Server; the path is ignored
+    #[arg(long, default_value = "mqtt://127.0.0.1:1883", env = "FLUX_BENCH_URL")]
+    pub url: String,
+
+    /// Connections in all [default: publishers and subscribers; conns: 10000]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub conns: Option<usize>,
+
+    /// Publishers [default: pair 10, fan-in 100, fan-out 1; with --conns as many as fit]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub pubs: Option<usize>,
+
+    /// Subscribers [default: pair 10, fan-in 1, fan-out 50; with --conns as many as fit]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub subs: Option<usize>,
+
+    /// Topics, dealt out among the clients [default: pair one per pair, otherwise one per publisher]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub topics: Option<usize>,
+
+    /// Quality of service, publishing and subscribing
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub qos: u8,
+
+    /// Payload bytes, 32 at least
+    #[arg(long, default_value = "256", value_parser = bytes)]
+    pub size: usize,
+
+    /// Messages per second over all publishers, or max; for conns connections per second
+    /// [default: as many as make 50,000 deliveries; conns: max]
+    #[arg(long, value_parser = rate)]
+    pub rate: Option<Rate>,
+
+    /// How long to measure
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+
+    /// How long to send before measuring
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    pub warmup: Duration,
+
+    /// After sending, wait for outstanding messages until none has come for so long
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub drain: Duration,
+
+    /// Unacknowledged messages per publisher (QoS 1 and 2)
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub inflight: u16,
+
+    /// MQTT version: 4 is 3.1.1, 5 is 5.0
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=5))]
+    pub protocol: u8,
+
+    /// Subscribers' sessions outlive their connections
+    #[arg(long)]
+    pub persistent: bool,
+
+    #[arg(long, env = "FLUX_BENCH_USERNAME")]
+    pub username: Option<String>,
+
+    #[arg(long, env = "FLUX_BENCH_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+
+    /// The server's process, for its CPU and memory [default: whoever listens on the port of a loopback URL]
+    #[arg(long)]
+    pub pid: Option<u32>,
+
+    /// Decides the payloads' filler
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+
+    /// Threads of the generator [default: the cores, 2 at most]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+
+    /// Exit 3 when a target is missed
+    #[arg(long)]
+    pub check: bool,
+
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}

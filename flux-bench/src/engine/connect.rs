@@ -1,0 +1,157 @@
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::clock::Clock;
+use crate::wire::control::{self, ControlError, Granted, Login};
+use crate::wire::scan::{self, Scan};
+
+/// A server that does not answer within this time is not going to.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest answer to CONNECT or SUBSCRIBE that is read.
+const LONGEST_ANSWER: usize = 65_536;
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ConnectFailure {
+    #[error("cannot connect: {0}")]
+    Socket(String),
+    #[error("{0}")]
+    Control(#[from] ControlError),
+    #[error("the server closed the connection while {0}")]
+    Closed(&'static str),
+    #[error("the server did not answer within 30 s while {0}")]
+    Silent(&'static str),
+    #[error("the server grants QoS {0} at most")]
+    MaximumQos(u8),
+    #[error("the server takes packets of {0} bytes at most")]
+    MaximumPacketSize(u32),
+}
+
+/// Why one connection could not be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("client {client_id}: {failure}")]
+pub struct ConnectError {
+    pub client_id: String,
+    pub failure: ConnectFailure,
+}
+
+/// What a connection should become.
+#[derive(Debug, Clone)]
+pub struct Opening<'a> {
+    pub server: SocketAddr,
+    pub source: Option<Ipv4Addr>,
+    pub login: &'a Login,
+    pub client_id: &'a str,
+    /// Subscribed to after CONNACK.
+    pub filters: &'a [String],
+    pub qos: u8,
+    /// The largest packet this connection will send, bytes.
+    pub largest: usize,
+}
+
+/// A connection with CONNACK, and SUBACK if it subscribes.
+#[derive(Debug)]
+pub struct Opened {
+    pub stream: TcpStream,
+    pub granted: Granted,
+    /// Bytes that came after the last answer.
+    pub leftover: Vec<u8>,
+    /// From the connect call to CONNACK, ns.
+    pub took: u64,
+}
+
+pub async fn open(opening: Opening<'_>, clock: Clock) -> Result<Opened, ConnectFailure> {
+    let started = clock.now();
+    let mut stage = "connecting";
+    match tokio::time::timeout(PATIENCE, open_patiently(opening, clock, started, &mut stage)).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(ConnectFailure::Silent(stage)),
+    }
+}
+
+async fn open_patiently(
+    opening: Opening<'_>,
+    clock: Clock,
+    started: u64,
+    stage: &mut &'static str,
+) -> Result<Opened, ConnectFailure> {
+    let mut stream = dial(opening.server, opening.source).await.map_err(|error| ConnectFailure::Socket(explain(&error)))?;
+    let protocol = opening.login.protocol;
+    let mut received = vec![];
+
+    *stage = "waiting for CONNACK";
+    let answer = exchange(&mut stream, &control::connect(opening.login, opening.client_id), &mut received, stage).await?;
+    let granted = control::connack(protocol, &answer)?;
+    let took = clock.now() - started;
+    if granted.maximum_qos < opening.qos {
+        return Err(ConnectFailure::MaximumQos(granted.maximum_qos));
+    }
+    if let Some(limit) = granted.maximum_packet_size.filter(|limit| (*limit as usize) < opening.largest) {
+        return Err(ConnectFailure::MaximumPacketSize(limit));
+    }
+
+    if !opening.filters.is_empty() {
+        *stage = "waiting for SUBACK";
+        let packet = control::subscribe(protocol, NonZeroU16::MIN, opening.filters, opening.qos);
+        let answer = exchange(&mut stream, &packet, &mut received, stage).await?;
+        control::suback(protocol, &answer, opening.filters, opening.qos)?;
+    }
+    Ok(Opened { stream, granted, leftover: received, took })
+}
+
+async fn dial(server: SocketAddr, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+    let socket = if server.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_nodelay(true)?;
+    if let Some(source) = source {
+        // Without this the kernel reserves a port for the address alone, and all servers share one range.
+        setsockopt(&socket, IpBindAddressNoPort, &true)?;
+        socket.bind(SocketAddr::from((source, 0)))?;
+    }
+    socket.connect(server).await
+}
+
+/// Sends a packet and returns the next one that arrives, taken from `received`.
+async fn exchange(
+    stream: &mut TcpStream,
+    packet: &[u8],
+    received: &mut Vec<u8>,
+    stage: &'static str,
+) -> Result<Vec<u8>, ConnectFailure> {
+    let broken = |error: io::Error| ConnectFailure::Socket(explain(&error));
+    stream.write_all(packet).await.map_err(broken)?;
+    loop {
+        match scan::frame(received) {
+            Scan::Frame(frame) => {
+                let rest = received.split_off(frame.whole.len());
+                return Ok(std::mem::replace(received, rest));
+            }
+            Scan::Malformed => return Err(ControlError::Malformed("its length is not MQTT".to_owned()).into()),
+            Scan::Incomplete if received.len() > LONGEST_ANSWER => {
+                return Err(ControlError::Malformed("it is longer than 64 KB".to_owned()).into());
+            }
+            Scan::Incomplete => {}
+        }
+        let mut chunk = [0; 512];
+        match stream.read(&mut chunk).await.map_err(broken)? {
+            0 => return Err(ConnectFailure::Closed(stage)),
+            read => received.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+/// The system's message and, where it is known to puzzle, what to do.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".to_owned(),
+        io::ErrorKind::AddrNotAvailable => {
+            "no source port is left; wait a minute for closed connections to be forgotten, or use fewer --conns".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}

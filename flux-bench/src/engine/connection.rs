@@ -1,0 +1,247 @@
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::clock::Clock;
+use crate::wire::Protocol;
+use crate::wire::control;
+use crate::wire::scan::{self, Frame, Scan};
+
+use super::live::{Live, add};
+use super::publisher::Publisher;
+use super::subscriber::{Subscriber, answer};
+use super::tally::Tally;
+
+/// Bytes gathered before a write: some two hundred small messages, and what a socket takes at once.
+const BATCH: usize = 65_536;
+
+/// What the connections of one worker share.
+#[derive(Debug)]
+pub struct Bench {
+    pub clock: Clock,
+    pub protocol: Protocol,
+    pub live: Arc<Live>,
+    pub tally: RefCell<Tally>,
+    /// Read into by whichever connection has something: an idle one holds no buffer.
+    pub buffer: RefCell<Vec<u8>>,
+}
+
+#[derive(Debug)]
+pub enum Role {
+    Idle,
+    Publisher(Publisher),
+    Subscriber(Subscriber),
+}
+
+/// One connection's state; its socket belongs to the task that runs [`drive`].
+#[derive(Debug)]
+pub struct Connection {
+    pub role: Role,
+    out: Vec<u8>,
+    /// How much of `out` is written.
+    written: usize,
+    /// The beginning of a packet whose rest has not arrived.
+    tail: Vec<u8>,
+    waker: Option<Waker>,
+    closing: bool,
+    /// Why it ended, if it ended before it was told to.
+    pub lost: Option<String>,
+    ended: bool,
+}
+
+impl Connection {
+    /// `leftover` came after the handshake: a server may send messages right behind its SUBACK.
+    pub fn new(role: Role, leftover: &[u8], bench: &Bench) -> Self {
+        let mut connection =
+            Self { role, out: vec![], written: 0, tail: vec![], waker: None, closing: false, lost: None, ended: false };
+        match connection.digest(leftover, bench.clock.now(), bench) {
+            Ok(used) => connection.tail.extend_from_slice(&leftover[used..]),
+            Err(reason) => connection.lost = Some(reason),
+        }
+        connection
+    }
+
+    /// Its task looks at it again.
+    pub fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub fn ping(&mut self) {
+        if !self.ended && !self.closing {
+            self.out.extend_from_slice(&control::PING);
+            self.wake();
+        }
+    }
+
+    /// Sends DISCONNECT after what is already on its way, and closes.
+    pub fn close(&mut self, protocol: Protocol) {
+        if let Role::Publisher(publisher) = &mut self.role {
+            publisher.halt();
+        }
+        self.closing = true;
+        self.out.extend_from_slice(&control::disconnect(protocol));
+        self.wake();
+    }
+
+    fn digest(&mut self, bytes: &[u8], now: u64, bench: &Bench) -> Result<usize, String> {
+        let mut tally = bench.tally.borrow_mut();
+        let (mut delivered, mut acknowledged) = (0, 0);
+        let mut used = 0;
+        let result = loop {
+            match scan::frame(&bytes[used..]) {
+                Scan::Incomplete => break Ok(()),
+                Scan::Malformed => break Err("the server sent bytes that are not MQTT".to_owned()),
+                Scan::Frame(frame) => {
+                    used += frame.whole.len();
+                    match self.take(&frame, now, bench.protocol, &mut tally) {
+                        Ok(Taken::Nothing) => {}
+                        Ok(Taken::Delivery) => delivered += 1,
+                        Ok(Taken::Acknowledgement) => acknowledged += 1,
+                        Err(reason) => break Err(reason),
+                    }
+                }
+            }
+        };
+        tally.received_bytes += used as u64;
+        add(&bench.live.delivered, delivered);
+        add(&bench.live.acknowledged, acknowledged);
+        result.map(|()| used)
+    }
+
+    #[inline]
+    fn take(&mut self, frame: &Frame<'_>, now: u64, protocol: Protocol, tally: &mut Tally) -> Result<Taken, String> {
+        match (&mut self.role, frame.kind()) {
+            (Role::Subscriber(subscriber), scan::PUBLISH) => {
+                let publish = scan::publish(frame.first, frame.body, protocol == Protocol::V5)
+                    .ok_or("the server sent a malformed PUBLISH")?;
+                let first = subscriber.receive(&publish, now, &mut self.out, tally);
+                Ok(if first { Taken::Delivery } else { Taken::Nothing })
+            }
+            (Role::Publisher(publisher), scan::PUBACK | scan::PUBREC) => {
+                let (packet_id, reason) =
+                    frame.acknowledgement().ok_or("the server sent an acknowledgement without identifier")?;
+                if reason >= 0x80 {
+                    return Err(format!("the server refused a PUBLISH (reason {reason:#04x})"));
+                }
+                let taken = if frame.kind() == scan::PUBACK {
+                    publisher.acknowledge(packet_id, now, tally)
+                } else {
+                    answer(scan::PUBREL, packet_id, &mut self.out);
+                    publisher.take_responsibility(packet_id, now, tally)
+                };
+                Ok(if taken { Taken::Acknowledgement } else { Taken::Nothing })
+            }
+            (Role::Publisher(publisher), scan::PUBCOMP) => {
+                if let Some((packet_id, _)) = frame.acknowledgement() {
+                    publisher.complete(packet_id);
+                }
+                Ok(Taken::Nothing)
+            }
+            (Role::Subscriber(subscriber), _) if frame.first == scan::PUBREL => {
+                if let Some((packet_id, _)) = frame.acknowledgement() {
+                    subscriber.release(packet_id, &mut self.out);
+                }
+                Ok(Taken::Nothing)
+            }
+            (_, scan::DISCONNECT) => Err(control::farewell(frame.whole)),
+            _ => Ok(Taken::Nothing),
+        }
+    }
+
+    fn pump(&mut self, now: u64, bench: &Bench) {
+        if let Role::Publisher(publisher) = &mut self.role
+            && self.out.len() - self.written < BATCH
+        {
+            let limit = self.written + BATCH;
+            let pumped = publisher.pump(now, &mut self.out, limit, &mut bench.tally.borrow_mut());
+            add(&bench.live.sent, pumped.messages);
+            add(&bench.live.owed, pumped.owed);
+        }
+    }
+
+    /// Reads once, sends what that made possible, writes once. Ready when the connection has ended.
+    fn turn(&mut self, stream: &mut TcpStream, bench: &Bench, context: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let mut progress = false;
+        {
+            let mut buffer = bench.buffer.borrow_mut();
+            let kept = self.tail.len();
+            if buffer.len() < kept + BATCH {
+                buffer.resize(kept + BATCH, 0);
+            }
+            buffer[..kept].copy_from_slice(&self.tail);
+            let mut space = ReadBuf::new(&mut buffer[kept..]);
+            if let Poll::Ready(result) = Pin::new(&mut *stream).poll_read(context, &mut space) {
+                let read = space.filled().len();
+                if let Err(error) = result {
+                    return Poll::Ready(Err(format!("reading failed: {error}")));
+                }
+                if read == 0 {
+                    return Poll::Ready(Err("the server closed the connection".to_owned()));
+                }
+                let used = self.digest(&buffer[..kept + read], bench.clock.now(), bench)?;
+                self.tail.clear();
+                self.tail.extend_from_slice(&buffer[used..kept + read]);
+                progress = true;
+            }
+        }
+        if !self.closing {
+            self.pump(bench.clock.now(), bench);
+        }
+        if self.written < self.out.len() {
+            match Pin::new(&mut *stream).poll_write(context, &self.out[self.written..]) {
+                Poll::Ready(Ok(written)) => {
+                    self.written += written;
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(format!("writing failed: {error}"))),
+                Poll::Pending => {}
+            }
+        }
+        if self.written == self.out.len() {
+            self.out.clear();
+            self.written = 0;
+            if self.closing {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        if progress {
+            // To the end of the queue: the others have their turn first.
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+enum Taken {
+    Nothing,
+    Delivery,
+    Acknowledgement,
+}
+
+/// Runs a connection until it is closed or lost.
+pub async fn drive(connection: Rc<RefCell<Connection>>, mut stream: TcpStream, bench: Rc<Bench>) {
+    let result = std::future::poll_fn(|context| {
+        let mut connection = connection.borrow_mut();
+        if !connection.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            connection.waker = Some(context.waker().clone());
+        }
+        connection.turn(&mut stream, &bench, context)
+    })
+    .await;
+    let mut connection = connection.borrow_mut();
+    connection.ended = true;
+    (connection.out, connection.tail) = (vec![], vec![]);
+    if let Err(reason) = result
+        && !connection.closing
+    {
+        connection.lost = Some(reason);
+        add(&bench.live.lost, 1);
+    }
+}

@@ -1,0 +1,18 @@
+//! Carries a plan out. Owns: the worker threads, their connections, publishers and subscribers, and what they measured.
+//! Must not know how results are judged or shown. Invariant: a worker shares nothing per message with another; what is
+//! merged is merged when sending is over, and the counters others may watch are written by one worker only.
+
+mod alarm;
+mod connect;
+mod connection;
+mod live;
+pub mod outcome;
+mod publisher;
+mod run;
+mod subscriber;
+mod tally;
+mod worker;
+
+pub use connect::{ConnectError, ConnectFailure};
+pub use live::Totals;
+pub use run::{Observer, Phase, RunError, run};

@@ -1,0 +1,70 @@
+use crate::audit::settle::Audit;
+use crate::load::latency::Latency;
+use crate::watch::machine::MachineUse;
+use crate::watch::process::ProcessUse;
+
+use super::connect::ConnectError;
+use super::live::Totals;
+
+/// What a run measured, not yet judged.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Ended by the user before its time.
+    pub interrupted: bool,
+    pub totals: Totals,
+    /// ns from the first connect call until the last connection was open and subscribed.
+    pub connecting: u64,
+    /// ns of the sending window that was measured (without warm-up).
+    pub window: u64,
+    /// ns between the end of sending and the last arrival or giving up.
+    pub draining: u64,
+    pub delivered_in_window: u64,
+    pub sent_in_window: u64,
+    /// Measured from when messages were due; empty when unpaced.
+    pub response: Latency,
+    pub service: Latency,
+    pub acknowledgement: Latency,
+    pub lag: Latency,
+    pub connect: Latency,
+    pub audit: Option<Audit>,
+    /// The first few connections that could not be opened.
+    pub failures: Vec<ConnectError>,
+    /// Why connections ended early: the first few.
+    pub losses: Vec<String>,
+    /// Deliveries in each second of sending, warm-up included.
+    pub seconds: Vec<u64>,
+    /// Over the window.
+    pub generator: ProcessUse,
+    pub server: Option<ProcessUse>,
+    pub machine: MachineUse,
+    /// The server's resident memory before the first connection and when all were open and idle, bytes.
+    pub server_memory: Option<(u64, u64)>,
+}
+
+impl Outcome {
+    /// Nothing measured yet.
+    pub fn empty(interrupted: bool, window: u64) -> Self {
+        Self {
+            interrupted,
+            totals: Totals::default(),
+            connecting: 0,
+            window,
+            draining: 0,
+            delivered_in_window: 0,
+            sent_in_window: 0,
+            response: Latency::default(),
+            service: Latency::default(),
+            acknowledgement: Latency::default(),
+            lag: Latency::default(),
+            connect: Latency::default(),
+            audit: None,
+            failures: vec![],
+            losses: vec![],
+            seconds: vec![],
+            generator: ProcessUse::default(),
+            server: None,
+            machine: MachineUse::default(),
+            server_memory: None,
+        }
+    }
+}

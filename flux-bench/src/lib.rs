@@ -1,0 +1,14 @@
+//! The load generator as a library, for its binary and its tests. Modules in layer order; each uses only those above it.
+
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod engine;
+pub mod load;
+pub mod plan;
+pub mod report;
+pub mod selftest;
+pub mod verdict;
+pub mod watch;
+pub mod wire;

@@ -1,0 +1,79 @@
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::engine::RunError;
+
+pub const API_VERSION: &str = "flux/v1";
+
+/// Why a run did not take place: for people three lines, for programs one JSON object with a stable `code`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    api_version: &'static str,
+    kind: &'static str,
+    pub code: &'static str,
+    pub exit: u8,
+    error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(exit: u8, code: &'static str, error: impl Into<String>) -> Self {
+        Self { api_version: API_VERSION, kind: "Error", code, exit, error: error.into(), cause: None, hint: None }
+    }
+
+    pub fn usage(error: impl Into<String>) -> Self {
+        Self::new(2, "usage", error)
+    }
+
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn as_text(&self) -> String {
+        let mut text = format!("error: {}\n", self.error);
+        for (label, line) in [("cause", &self.cause), ("hint", &self.hint)] {
+            if let Some(line) = line {
+                text.push_str(&format!("{label}: {line}\n"));
+            }
+        }
+        text
+    }
+
+    /// On standard error; if that is closed there is nobody to tell, and the exit code still says it.
+    pub fn report(&self, json: bool) {
+        let text = if json { serde_json::to_string(self).expect("strings are JSON") + "\n" } else { self.as_text() };
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+impl From<&RunError> for Failure {
+    fn from(error: &RunError) -> Self {
+        let code = match error {
+            RunError::Limit(_) => "limit",
+            RunError::Connect { .. } => "connect",
+            RunError::Interrupted => return Failure::new(130, "interrupted", error.to_string()),
+            RunError::Generator(_) => "generator",
+        };
+        let mut failure = Failure::new(1, code, error.to_string());
+        if let Some(source) = std::error::Error::source(error) {
+            failure = failure.cause(source.to_string());
+        }
+        match error {
+            RunError::Connect { .. } => failure.hint("start a server (flux-core serve) or name one: --url mqtt://HOST:PORT"),
+            _ => failure,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::engine::outcome::Outcome;
+use crate::engine::{self, Observer, Phase, RunError, Totals};
+use crate::plan::settings::{Load, Scenario, Settings};
+use crate::wire::Protocol;
+use crate::wire::control::Login;
+
+use super::broker::Broker;
+use super::faults::{Committed, Faults};
+
+/// How long the server stands still in the last part.
+const STALL: Duration = Duration::from_millis(500);
+
+#[derive(Debug, thiserror::Error)]
+pub enum SelftestError {
+    #[error("the built-in server could not be started: {0}")]
+    Server(#[from] io::Error),
+    #[error("a run did not take place: {0}")]
+    Run(#[from] RunError),
+}
+
+/// One planted figure and what was reported for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Figure {
+    pub name: &'static str,
+    pub planted: u64,
+    pub reported: u64,
+    /// The reported figure may be more: a real machine adds to a stall.
+    pub at_least: bool,
+}
+
+/// A run against the server with one set of faults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    pub name: String,
+    pub figures: Vec<Figure>,
+}
+
+impl Figure {
+    fn exactly(name: &'static str, planted: u64, reported: u64) -> Self {
+        Self { name, planted, reported, at_least: false }
+    }
+
+    pub fn holds(&self) -> bool {
+        if self.at_least { self.reported >= self.planted } else { self.reported == self.planted }
+    }
+
+    pub fn relation(&self) -> &'static str {
+        if self.at_least { "≥" } else { "=" }
+    }
+}
+
+impl Part {
+    pub fn holds(&self) -> bool {
+        self.figures.iter().all(Figure::holds)
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn observe(&mut self, _: Phase, _: &Totals, _: Option<Duration>) {}
+}
+
+/// Runs every part with about `messages` messages each.
+pub async fn run(messages: usize) -> Result<Vec<Part>, SelftestError> {
+    let drops = Faults { drop_every: Some(997), ..Default::default() };
+    let duplicates = Faults { duplicate_every: Some(101), ..Default::default() };
+    let swaps = Faults { swap_every: Some(53), ..Default::default() };
+    let all = Faults { drop_every: Some(31), duplicate_every: Some(47), swap_every: Some(17), stall: None };
+    // Counting does not mind company; only the stall is timed, so it runs alone.
+    let (none_0, none_1, none_2, drops, duplicates, swaps, all_0, all_2) = tokio::try_join!(
+        audited("no faults, QoS 0", 0, Faults::default(), messages),
+        audited("no faults, QoS 1", 1, Faults::default(), messages),
+        audited("no faults, QoS 2", 2, Faults::default(), messages),
+        audited("drops 1 in 997, QoS 1", 1, drops, messages),
+        audited("duplicates 1 in 101, QoS 1", 1, duplicates, messages),
+        audited("swaps 1 in 53 with its successor, QoS 1", 1, swaps, messages),
+        audited("all three at once, QoS 0", 0, all, messages),
+        audited("all three at once, QoS 2", 2, all, messages),
+    )?;
+    Ok(vec![none_0, none_1, none_2, drops, duplicates, swaps, all_0, all_2, stalled().await?])
+}
+
+async fn audited(name: &str, qos: u8, faults: Faults, messages: usize) -> Result<Part, SelftestError> {
+    let settings = Settings { qos, load: Load::Paced(messages as f64), ..settings() };
+    let (outcome, committed, held) = measure(settings, faults).await?;
+    let audit = outcome.audit.unwrap_or_default();
+    let figures = vec![
+        Figure::exactly("sent", messages as u64, audit.sent),
+        // What the server still holds back when everything ends never arrived either.
+        Figure::exactly("lost", committed.dropped + held, audit.lost),
+        Figure::exactly("duplicated", committed.duplicated, audit.duplicated),
+        Figure::exactly("reordered", committed.swapped, audit.reordered),
+        Figure::exactly("deliveries", committed.forwarded, audit.delivered + audit.duplicated),
+        Figure::exactly("unexpected", 0, audit.unexpected),
+    ];
+    Ok(Part { name: name.to_owned(), figures })
+}
+
+/// One message may be unacknowledged, so the stall holds the generator up: the case in which most tools report nothing.
+async fn stalled() -> Result<Part, SelftestError> {
+    let rate = 2_000.0;
+    let faults = Faults { stall: Some((500, STALL)), ..Default::default() };
+    let settings = Settings { publishers: 1, subscribers: 1, topics: 1, inflight: 1, load: Load::Paced(rate), ..settings() };
+    let (outcome, _, _) = measure(settings, faults).await?;
+    let (response, service) = (outcome.response.percentiles(), outcome.service.percentiles());
+    let stall = STALL.as_millis() as u64;
+    // Of the messages due while it stood still, half waited half as long or longer: half of 1,000 of 2,000.
+    let figures = vec![
+        Figure { name: "response max (ms)", planted: stall, reported: response.max.ceil() as u64, at_least: true },
+        Figure { name: "response p90 (ms)", planted: stall / 2, reported: response.p90.ceil() as u64, at_least: true },
+        Figure { name: "service max (ms)", planted: stall, reported: service.max.ceil() as u64, at_least: true },
+        Figure::exactly("latencies", rate as u64, response.count),
+    ];
+    Ok(Part { name: format!("stands still for {stall} ms, window 1"), figures })
+}
+
+/// The outcome, what the server did, and how many messages it held back for ever.
+async fn measure(settings: Settings, faults: Faults) -> Result<(Outcome, Committed, u64), SelftestError> {
+    let broker = Broker::bind(faults).await?;
+    let settings = Settings { server: broker.address()?, ..settings };
+    let books = broker.books();
+    let server = tokio::spawn(broker.serve());
+    let outcome = engine::run(settings, &mut Silent, std::future::pending()).await;
+    server.abort();
+    let (committed, held) = (books.committed(), books.held());
+    Ok((outcome?, committed, held))
+}
+
+fn settings() -> Settings {
+    Settings {
+        scenario: Scenario::Pair,
+        url: "the built-in server".to_owned(),
+        server: SocketAddr::from(([127, 0, 0, 1], 0)),
+        login: Login { protocol: Protocol::V4, keep_alive: 60, persistent: false, username: None, password: None },
+        idle: 0,
+        publishers: 4,
+        subscribers: 4,
+        topics: 4,
+        qos: 1,
+        size: 64,
+        load: Load::Unpaced,
+        connect_rate: None,
+        duration: Duration::from_secs(1),
+        warmup: Duration::ZERO,
+        inflight: 16,
+        seed: 1,
+        workers: 2,
+        drain_quiet: Duration::from_secs(1),
+        pid: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_planted_fault_is_reported_exactly() {
+        for part in run(2_000).await.unwrap() {
+            for figure in &part.figures {
+                assert!(figure.holds(), "{}: {figure:?}", part.name);
+            }
+        }
+    }
+}

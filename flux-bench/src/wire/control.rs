@@ -1,0 +1,223 @@
+use std::num::NonZeroU16;
+
+use bytes::BytesMut;
+use rmqtt_codec::types::{Protocol as Level, QoS};
+use rmqtt_codec::{v3, v5};
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::Protocol;
+
+/// What a connection is opened with.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub protocol: Protocol,
+    /// Seconds.
+    pub keep_alive: u16,
+    /// A session that outlives its connection: clean session 0, or in MQTT 5 an expiry of an hour.
+    pub persistent: bool,
+    pub username: Option<String>,
+    pub password: Option<String>,
+}
+
+/// What the server grants in CONNACK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    /// How many QoS 1 and 2 messages may be unacknowledged (MQTT 5 §3.2.2.3.3); 65,535 in version 3.
+    pub receive_maximum: u16,
+    pub maximum_qos: u8,
+    /// Bytes.
+    pub maximum_packet_size: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    #[error("the server refused the connection: {reason} (code {code})")]
+    Refused { code: u8, reason: String },
+    #[error("the server refused the subscription to {filter} (code {code:#04x})")]
+    SubscriptionRefused { filter: String, code: u8 },
+    #[error("the server granted QoS {granted} to {filter} where QoS {wanted} was asked")]
+    LowerQos { filter: String, wanted: u8, granted: u8 },
+    #[error("the server answered with another packet: {0}")]
+    Unexpected(String),
+    #[error("the server's answer could not be read: {0}")]
+    Malformed(String),
+}
+
+/// Seconds a persistent session is kept for us should the run be killed: long enough for every drill, not for ever.
+const SESSION_EXPIRY: u32 = 3_600;
+
+pub const PING: [u8; 2] = [0xc0, 0x00];
+
+/// CONNECT.
+pub fn connect(login: &Login, client_id: &str) -> BytesMut {
+    match login.protocol {
+        Protocol::V4 => encode_v3(v3::Packet::from(v3::Connect {
+            protocol: Level(4),
+            clean_session: !login.persistent,
+            keep_alive: login.keep_alive,
+            client_id: client_id.to_owned().into(),
+            username: login.username.clone().map(Into::into),
+            password: login.password.clone().map(Into::into),
+            ..Default::default()
+        })),
+        Protocol::V5 => encode_v5(v5::Packet::from(v5::Connect {
+            clean_start: !login.persistent,
+            keep_alive: login.keep_alive,
+            session_expiry_interval_secs: if login.persistent { SESSION_EXPIRY } else { 0 },
+            client_id: client_id.to_owned().into(),
+            username: login.username.clone().map(Into::into),
+            password: login.password.clone().map(Into::into),
+            ..Default::default()
+        })),
+    }
+}
+
+/// Reads CONNACK.
+pub fn connack(protocol: Protocol, frame: &[u8]) -> Result<Granted, ControlError> {
+    match protocol {
+        Protocol::V4 => match decode_v3(frame)? {
+            v3::Packet::ConnectAck(ack) if ack.return_code == v3::ConnectAckReason::ConnectionAccepted => {
+                Ok(Granted { receive_maximum: u16::MAX, maximum_qos: 2, maximum_packet_size: None })
+            }
+            v3::Packet::ConnectAck(ack) => Err(ControlError::Refused {
+                code: ack.return_code.into(),
+                reason: ack.return_code.reason().trim_start_matches("Connection Refused, ").to_owned(),
+            }),
+            other => Err(ControlError::Unexpected(format!("{other:?}"))),
+        },
+        Protocol::V5 => match decode_v5(frame)? {
+            v5::Packet::ConnectAck(ack) if ack.reason_code == v5::ConnectAckReason::Success => Ok(Granted {
+                receive_maximum: ack.receive_max.get(),
+                maximum_qos: ack.max_qos.value(),
+                maximum_packet_size: ack.max_packet_size,
+            }),
+            v5::Packet::ConnectAck(ack) => Err(ControlError::Refused {
+                code: ack.reason_code.into(),
+                reason: ack.reason_string.map_or_else(|| ack.reason_code.reason().to_owned(), |text| text.to_string()),
+            }),
+            v5::Packet::Disconnect(packet) => {
+                Err(ControlError::Refused { code: packet.reason_code.into(), reason: format!("{:?}", packet.reason_code) })
+            }
+            other => Err(ControlError::Unexpected(format!("{other:?}"))),
+        },
+    }
+}
+
+/// SUBSCRIBE to every filter at one QoS.
+pub fn subscribe(protocol: Protocol, packet_id: NonZeroU16, filters: &[String], qos: u8) -> BytesMut {
+    let qos = QoS::try_from(qos).expect("the command line admits 0, 1 and 2");
+    match protocol {
+        Protocol::V4 => {
+            let topic_filters = filters.iter().map(|filter| (filter.clone().into(), qos)).collect();
+            encode_v3(v3::Packet::Subscribe { packet_id, topic_filters })
+        }
+        Protocol::V5 => {
+            let options = v5::SubscriptionOptions { qos, ..Default::default() };
+            let topic_filters = filters.iter().map(|filter| (filter.clone().into(), options)).collect();
+            encode_v5(v5::Packet::Subscribe(v5::Subscribe { packet_id, id: None, user_properties: vec![], topic_filters }))
+        }
+    }
+}
+
+/// Reads SUBACK and wants every filter granted as asked.
+pub fn suback(protocol: Protocol, frame: &[u8], filters: &[String], qos: u8) -> Result<(), ControlError> {
+    let codes: Vec<u8> = match protocol {
+        Protocol::V4 => match decode_v3(frame)? {
+            v3::Packet::SubscribeAck { status, .. } => status
+                .into_iter()
+                .map(|code| match code {
+                    v3::SubscribeReturnCode::Success(granted) => granted.value(),
+                    v3::SubscribeReturnCode::Failure => 0x80,
+                })
+                .collect(),
+            other => return Err(ControlError::Unexpected(format!("{other:?}"))),
+        },
+        Protocol::V5 => match decode_v5(frame)? {
+            v5::Packet::SubscribeAck(ack) => ack.status.into_iter().map(u8::from).collect(),
+            other => return Err(ControlError::Unexpected(format!("{other:?}"))),
+        },
+    };
+    if codes.len() != filters.len() {
+        return Err(ControlError::Malformed(format!("SUBACK has {} codes for {} filters", codes.len(), filters.len())));
+    }
+    for (filter, code) in filters.iter().zip(codes) {
+        if code >= 0x80 {
+            return Err(ControlError::SubscriptionRefused { filter: filter.clone(), code });
+        }
+        if code < qos {
+            return Err(ControlError::LowerQos { filter: filter.clone(), wanted: qos, granted: code });
+        }
+    }
+    Ok(())
+}
+
+/// DISCONNECT; in MQTT 5 it also ends a persistent session.
+pub fn disconnect(protocol: Protocol) -> BytesMut {
+    match protocol {
+        Protocol::V4 => encode_v3(v3::Packet::Disconnect),
+        Protocol::V5 => {
+            encode_v5(v5::Packet::Disconnect(v5::Disconnect { session_expiry_interval_secs: Some(0), ..Default::default() }))
+        }
+    }
+}
+
+/// Why the server closed the connection, from its DISCONNECT (MQTT 5 only).
+pub fn farewell(frame: &[u8]) -> String {
+    match decode_v5(frame) {
+        Ok(v5::Packet::Disconnect(packet)) => {
+            let code = u8::from(packet.reason_code);
+            format!("the server sent DISCONNECT {:?} ({code:#04x})", packet.reason_code)
+        }
+        _ => "the server sent a DISCONNECT that could not be read".to_owned(),
+    }
+}
+
+fn encode_v3(packet: v3::Packet) -> BytesMut {
+    let mut out = BytesMut::new();
+    v3::Codec::new(0).encode(packet, &mut out).expect("a packet built here is well formed");
+    out
+}
+
+fn encode_v5(packet: v5::Packet) -> BytesMut {
+    let mut out = BytesMut::new();
+    v5::Codec::new(0, 0).encode(packet, &mut out).expect("a packet built here is well formed");
+    out
+}
+
+fn decode_v3(frame: &[u8]) -> Result<v3::Packet, ControlError> {
+    match v3::Codec::new(0).decode(&mut BytesMut::from(frame)) {
+        Ok(Some((packet, _))) => Ok(packet),
+        Ok(None) => Err(ControlError::Malformed("the packet is cut".to_owned())),
+        Err(error) => Err(ControlError::Malformed(error.to_string())),
+    }
+}
+
+fn decode_v5(frame: &[u8]) -> Result<v5::Packet, ControlError> {
+    match v5::Codec::new(0, 0).decode(&mut BytesMut::from(frame)) {
+        Ok(Some((packet, _))) => Ok(packet),
+        Ok(None) => Err(ControlError::Malformed("the packet is cut".to_owned())),
+        Err(error) => Err(ControlError::Malformed(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_reason() {
+        let refused = connack(Protocol::V4, &[0x20, 2, 0, 5]).unwrap_err();
+        assert_eq!(refused, ControlError::Refused { code: 5, reason: "not authorized".to_owned() });
+    }
+
+    #[test]
+    fn a_refused_or_weakened_subscription_is_an_error() {
+        let filters = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(suback(Protocol::V4, &[0x90, 4, 0, 1, 1, 1], &filters, 1), Ok(()));
+        assert!(matches!(
+            suback(Protocol::V4, &[0x90, 4, 0, 1, 1, 0x80], &filters, 1),
+            Err(ControlError::SubscriptionRefused { .. })
+        ));
+        assert!(matches!(suback(Protocol::V4, &[0x90, 4, 0, 1, 1, 0], &filters, 1), Err(ControlError::LowerQos { .. })));
+    }
+}
