@@ -6,6 +6,7 @@ mod check_config;
 mod config_reference;
 mod hash_password;
 mod prompt;
+mod repair;
 mod table;
 
 use std::io::{self, Write};
@@ -60,6 +61,15 @@ Examples:
   printf secret | flux-core hash-password
   printf secret | flux-core hash-password --scram    # for SCRAM-SHA-256, and plain passwords too")]
     HashPassword(hash_password::Arguments),
+    /// Look at a durable store that does not open, keep what is readable and move the rest aside
+    #[command(
+        after_help = "Stop the server first. Nothing is deleted: damaged files are moved beside the store, and what was lost is listed.
+
+Examples:
+  flux-core repair --data-dir flux-data --dry-run    # only look; exit code 1 if something is damaged
+  flux-core repair --data-dir flux-data"
+    )]
+    Repair(repair::Arguments),
     /// Print the version
     Version,
 }
@@ -88,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::ConfigReference(arguments) => config_reference::run(&arguments),
         Command::HashPassword(arguments) => hash_password::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Version => print(&format!("flux-core {}\n", env!("CARGO_PKG_VERSION"))),
     };
     let (text, code) = match outcome {

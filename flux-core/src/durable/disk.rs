@@ -23,11 +23,14 @@ use super::shared::{Shared, State};
 use super::volume::Volume;
 use super::writer::Writer;
 use crate::receipt::Receipt;
+use crate::telemetry::Metrics;
 use crate::types::{AckLevel, QueueId, Seq};
 
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub ack: AckLevel,
+    /// Where the time of each group commit goes.
+    pub metrics: Arc<Metrics>,
     #[cfg(any(test, feature = "test-util"))]
     pub faults: super::faults::Faults,
 }
@@ -69,7 +72,7 @@ impl DiskStore {
             unsynced,
             torn: false,
         };
-        let writer = Writer::new(log, Cleaner::new(keeper, acknowledged.salt));
+        let writer = Writer::new(log, Cleaner::new(keeper, acknowledged.salt), options.metrics);
         let thread = Builder::new().name("flux-store-write".to_owned()).spawn(move || {
             writer.run();
             // Not before everything is written: another process may open the folder from here on.

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use super::cleaner::Cleaner;
 use super::frame::Frame;
 use super::inbox::{Taken, Waiting};
 use super::log::Log;
 use super::shared::Shared;
 use super::stage::Stage;
+use crate::telemetry::Metrics;
 use crate::types::Refusal;
 use crate::types::limits;
 
@@ -21,6 +24,7 @@ pub(super) struct Writer {
     cleaner: Cleaner,
     frame: Frame,
     stage: Stage,
+    metrics: Arc<Metrics>,
 }
 
 /// Whatever ends the thread, nobody waits for it afterwards.
@@ -33,9 +37,9 @@ impl Drop for Abandon {
 }
 
 impl Writer {
-    pub(super) fn new(log: Log, cleaner: Cleaner) -> Self {
+    pub(super) fn new(log: Log, cleaner: Cleaner, metrics: Arc<Metrics>) -> Self {
         let frame = Frame::new(log.acknowledged.salt);
-        Writer { shared: Arc::clone(&log.shared), log, cleaner, frame, stage: Stage::default() }
+        Writer { shared: Arc::clone(&log.shared), log, cleaner, frame, stage: Stage::default(), metrics }
     }
 
     pub(super) fn run(mut self) {
@@ -62,6 +66,7 @@ impl Writer {
 
     /// One group commit; returns the bytes written.
     fn commit(&mut self, batch: &mut Vec<Waiting>) -> usize {
+        let began = Instant::now();
         self.frame.clear();
         self.stage.clear();
         let mut bytes = 0;
@@ -78,6 +83,7 @@ impl Writer {
             Ok(()) => {
                 self.shared.transactions.fetch_add(answers.len() as u64, Ordering::Relaxed);
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                self.metrics.commit.observe(began.elapsed());
                 for announcement in self.stage.announcements.drain(..) {
                     announcement.announce();
                 }

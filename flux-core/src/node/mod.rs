@@ -9,4 +9,4 @@ mod start;
 pub use banner::{Banner, banner};
 pub use descriptors::raise_descriptor_limit;
 pub use run::run;
-pub use start::{Listening, Node, StartError};
+pub use start::{Listening, Node, StartError, store_folder};

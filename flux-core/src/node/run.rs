@@ -30,7 +30,9 @@ async fn serve(config: &Config) -> Result<(), StartError> {
     });
     // Whoever started us may have closed standard output; that is no reason not to serve.
     let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-    while signals.next().await != Signal::Stop {}
+    while signals.next().await == Signal::Reload {
+        node.reload();
+    }
     tracing::info!(node = node.id.as_str(), deadline = ?config.shutdown.deadline, "stopping");
     tokio::select! {
         () = node.stop() => {}

@@ -115,7 +115,7 @@ impl Node {
             source,
         })?;
         let https = https(config)?;
-        let store = open_store(config).await?;
+        let store = open_store(config, metrics.clone()).await?;
         let recovered = store.recover()?;
         if recovered.lost_commits > 0 {
             let detail = format!("{} commits had not reached the disk when the machine went down", recovered.lost_commits);
@@ -202,6 +202,7 @@ impl Node {
     }
 
     /// Stops accepting, tells clients, flushes, and ends. What does not end before the deadline is cut off and named in the log.
+    #[allow(clippy::disallowed_methods, reason = "awaited right here, when all tasks have ended")]
     pub async fn stop(self) {
         self.state.send_replace(NodeState::Draining);
         self.tasks.shutdown().request();
@@ -319,9 +320,15 @@ fn new_node_id(path: &Path) -> io::Result<NodeId> {
     Ok(NodeId::new(id))
 }
 
-async fn open_store(config: &Config) -> Result<Arc<dyn DurableStore>, StartError> {
-    let path = config.node.data_dir.join("durable");
-    let options = Options { ack: config.durability.ack, ..Options::default() };
+/// Where in the data folder the durable store is.
+pub fn store_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("durable")
+}
+
+#[allow(clippy::disallowed_methods, reason = "awaited right here")]
+async fn open_store(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<dyn DurableStore>, StartError> {
+    let path = store_folder(&config.node.data_dir);
+    let options = Options { ack: config.durability.ack, metrics, ..Options::default() };
     // Reads files for as long as there is something to read.
     let opened = tokio::task::spawn_blocking(move || DiskStore::open(&path, options)).await;
     match opened {

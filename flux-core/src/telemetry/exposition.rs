@@ -155,7 +155,7 @@ impl Collected {
             "From the arrival of a message to the socket of a subscriber",
             delivered,
         )?;
-        page.histogram("flux_commit_seconds", "From queuing a transaction to its being stored", &metrics.commit)
+        page.histogram("flux_commit_seconds", "One group commit of the durable store", &metrics.commit)
     }
 
     fn alarms(&self, page: &mut Page<'_>) -> fmt::Result {

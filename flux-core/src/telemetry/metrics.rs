@@ -114,6 +114,6 @@ pub struct Metrics {
     pub publish_acknowledged: Histogram,
     /// From the arrival of a message to a subscriber's socket.
     pub publish_delivered: Histogram,
-    /// From queuing a transaction to its being stored.
+    /// Of one group commit: from taking its transactions to their being as safe as the acknowledgement level asks.
     pub commit: Histogram,
 }
