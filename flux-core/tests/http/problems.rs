@@ -57,6 +57,8 @@ async fn every_wrong_request_is_answered_with_a_problem() {
         (json("{\"topic\":\"a/#\"}"), Code::InvalidRequest, 422),
         (json("{\"topic\":\"$SYS/a\"}"), Code::NotAuthorized, 403),
         (json(&too_large), Code::BodyTooLarge, 413),
+        (json("{\"topic\":\"a\"}").header("origin", "http://elsewhere.example"), Code::NotAuthorized, 403),
+        (world.raw.post(world.at("/api/v1/sessions/x/disconnect")).header("origin", "null"), Code::NotAuthorized, 403),
         (json("{\"topic\":\"a\"}").header("idempotency-key", ""), Code::InvalidParameter, 400),
         (world.post("text/plain", "hello"), Code::UnsupportedMediaType, 415),
         (world.raw.post(world.at("/api/v1/events")).body("{}"), Code::UnsupportedMediaType, 415),
@@ -82,6 +84,8 @@ async fn a_problem_names_the_place_and_the_part_that_is_wrong() {
     assert_eq!(query.errors[0].field, "limit");
     let misspelt = problem(world.raw.get(world.at("/api/v1/sessions?limt=1"))).await;
     assert_eq!(misspelt.errors[0].field, "limt");
+    let own_page = world.post("application/json", "{\"topic\":\"a\"}").header("origin", &world.url).send().await.unwrap();
+    assert_eq!(own_page.status(), 200, "the documentation page may publish");
     let method = world.raw.put(world.at("/api/v1/events")).send().await.unwrap();
     assert_eq!(method.headers()["allow"], "GET,HEAD,POST");
 }
