@@ -153,7 +153,7 @@ mod tests {
         };
         let identifiers = random.random::<bool>().then(|| (0..random.random_range(1..5)).map(|_| random.random()).collect());
         let qos = QoS::try_from(random.random_range(0..3)).expect("valid");
-        Delivery { event: Arc::new(event), qos, retain: random.random(), identifiers }
+        Delivery { event: Arc::new(event), qos, retain: random.random(), identifiers, shared: None }
     }
 
     fn assert_same(a: &Delivery, b: &Delivery) {

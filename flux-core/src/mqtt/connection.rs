@@ -32,8 +32,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Connection { link: Link::new(stream, partial), dialogue, last_heard: Instant::now(), timer: None }
     }
 
-    /// Serves the client until the connection ends, then lets go of the session.
-    pub async fn run(mut self) {
+    /// Serves the client until the connection ends, then lets go of the session. Boxed, because futures that contain one another
+    /// each keep room for what they were given: an idle connection would be there four times.
+    pub async fn run(mut self: Box<Self>) {
         let early = self.link.consume_partial(|bytes, output| self.dialogue.consume(bytes, output));
         let close = match early {
             Err(close) => close,
@@ -122,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    async fn finish(mut self, close: Close) {
+    async fn finish(mut self: Box<Self>, close: Close) {
         self.dialogue.say_goodbye(&close, self.link.output());
         let last_write = async {
             std::future::poll_fn(|context| self.link.poll_flush(context)).await?;
@@ -130,7 +131,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         // The client may be gone: what could not be said in time stays unsaid.
         let _ = tokio::time::timeout(LAST_WRITE, last_write).await;
-        drop(self.link);
-        self.dialogue.finish(close).await;
+        let Connection { link, dialogue, .. } = *self;
+        drop(link);
+        dialogue.finish(close).await;
     }
 }

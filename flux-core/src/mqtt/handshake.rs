@@ -63,7 +63,7 @@ struct Arrival {
 }
 
 /// Brings a client to its session; the connection it gives is ready to run.
-pub async fn connect<S>(server: Arc<Server>, stream: S, origin: Origin) -> Result<Connection<S>, HandshakeError>
+pub async fn connect<S>(server: Arc<Server>, stream: S, origin: Origin) -> Result<Box<Connection<S>>, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -74,7 +74,7 @@ where
     let version = arrival.connect.version;
     // From here on a session is in our hands: no timeout may drop it.
     match handshake.establish(arrival).await {
-        Ok(dialogue) => Ok(Connection::new(handshake.stream, handshake.input, dialogue)),
+        Ok(dialogue) => Ok(Box::new(Connection::new(handshake.stream, handshake.input, dialogue))),
         Err(HandshakeError::Refused(reason)) => {
             handshake.refuse(version, reason).await;
             Err(HandshakeError::Refused(reason))

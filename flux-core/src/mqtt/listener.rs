@@ -9,6 +9,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::connection::Connection;
 use super::handshake::{self, HandshakeError, Origin};
 use super::server::Server;
 use super::settings::Settings;
@@ -76,7 +77,7 @@ async fn establish(
     tcp: TcpStream,
     origin: Origin,
     transport: Transport,
-) -> Result<super::connection::Connection<stream::Stream>, HandshakeError> {
+) -> Result<Box<Connection<stream::Stream>>, HandshakeError> {
     let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL).with_retries(PROBES);
     SockRef::from(&tcp).set_tcp_keepalive(&probes)?;
     let Settings { connect_timeout, max_packet_size, .. } = server.settings;
