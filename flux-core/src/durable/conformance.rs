@@ -1,6 +1,9 @@
 //! What every [`DurableStore`] does, as tests. An implementation runs all of [`CLAUSES`], each on a bench of its own.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -8,13 +11,18 @@ use parking_lot::{Condvar, Mutex};
 use super::port::{DurableStore, Entry, EntryState, Operation, Recovered, RecoveredSession, Transaction};
 use crate::bus::{Append, Stored};
 use crate::receipt::Receipt;
-use crate::types::{ClientId, Delivery, Event, EventId, Properties, QoS, QueueId, Refusal, Seq, Timestamp, TopicName};
+use crate::types::{
+    ClientId, Delivery, Event, EventId, Properties, QoS, QueueId, Refusal, Seq, Subscription, Timestamp, TopicName,
+};
 
 /// Where a store lives, empty at first.
 pub trait Bench {
     /// Opens it, or opens it again after the one before was closed.
     fn open(&mut self) -> Arc<dyn DurableStore>;
 }
+
+/// A store that takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Clause = (&'static str, fn(&mut dyn Bench));
 
@@ -34,15 +42,23 @@ pub const CLAUSES: &[Clause] = &[
     ("after closing nothing is taken", closing),
 ];
 
-/// Waits for an answer; a minute without one is a failure.
-pub fn wait(receipt: Receipt) -> Result<(), Refusal> {
-    match receipt {
-        Receipt::Ready(outcome) => outcome,
-        Receipt::Pending(receiver) => receiver.blocking_recv().unwrap_or(Err(Refusal::ShuttingDown)),
-        Receipt::Both(both) => {
-            let (one, other) = *both;
-            wait(one).and(wait(other))
+struct Awake(SyncSender<()>);
+
+impl Wake for Awake {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.try_send(());
+    }
+}
+
+/// Waits for an answer on this thread; a minute without one is a failure.
+pub fn wait(mut receipt: Receipt) -> Result<(), Refusal> {
+    let (awake, awoken) = sync_channel(1);
+    let waker = Waker::from(Arc::new(Awake(awake)));
+    loop {
+        if let Poll::Ready(outcome) = Pin::new(&mut receipt).poll(&mut Context::from_waker(&waker)) {
+            return outcome;
         }
+        awoken.recv_timeout(PATIENCE).expect("an answer comes");
     }
 }
 
@@ -61,7 +77,7 @@ impl Owner {
     pub fn wait_for(&self, count: usize) {
         let mut heard = self.heard.lock();
         while heard.len() < count {
-            let late = self.more.wait_for(&mut heard, Duration::from_secs(60)).timed_out();
+            let late = self.more.wait_for(&mut heard, PATIENCE).timed_out();
             assert!(!late, "only {} of {count} entries were announced", heard.len());
         }
     }
@@ -148,7 +164,7 @@ fn entries_come_back(bench: &mut dyn Bench) {
         qos: QoS::ExactlyOnce,
         retain: true,
         identifiers: Some([1, 268_435_455].into()),
-        shared: None,
+        shared: Some(Arc::new(Subscription::parse("$share/group/device/+/state").expect("valid"))),
     };
     commit(&*store, [append(queue, full.clone(), &owner), append(queue, delivery(2, 0), &owner)]);
     let check = |store: &dyn DurableStore| {
@@ -157,6 +173,7 @@ fn entries_come_back(bench: &mut dyn Bench) {
         let EntryState::Queued(found) = &entries[0].state else { panic!("it is queued") };
         assert_eq!(found.event, full.event);
         assert_eq!((found.qos, found.retain, &found.identifiers), (full.qos, full.retain, &full.identifiers));
+        assert_eq!(found.shared, full.shared);
     };
     check(&*store);
     store.close();

@@ -15,9 +15,10 @@ use super::frame::{RECORD_HEADER, record};
 use super::index::Place;
 use super::keeper::Keeper;
 use super::log::Log;
-use super::open::{io_error, lock, open};
+use super::open::{lock, open};
 use super::port::{DurableStore, Entry, EntryState, Recovered, RecoveredSession, StoreError, StoreStats, Transaction};
 use super::record::Record;
+use super::scan::{io_error, repair_command};
 use super::segment::{self, Segment};
 use super::shared::{Shared, State};
 use super::volume::Volume;
@@ -90,7 +91,7 @@ impl DiskStore {
         found.ok_or_else(|| StoreError::Damaged {
             path: path.display().to_string(),
             problem: format!("the record at {} is damaged", place.offset),
-            hint: format!("stop the server and run flux-core repair --data-dir {}", self.volume.directory.display()),
+            hint: format!("stop the server and run {}", repair_command(&self.volume.directory)),
         })
     }
 }
@@ -171,8 +172,10 @@ impl DurableStore for DiskStore {
 
     fn close(&self) {
         self.shared.inbox.close();
-        // Whoever closes second waits until the first has.
+        // Whoever closes second waits until the first has. The last owner of the store may hear of an entry, let go of the store and
+        // so find itself here on the writer's own thread.
         if let Some(writer) = self.writer.lock().take()
+            && writer.thread().id() != std::thread::current().id()
             && writer.join().is_err()
         {
             tracing::error!("the thread of the durable store has panicked");

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use super::bytes::{Reader, Truncated, put_block, put_length};
-use crate::types::{ClientId, Delivery, Event, EventId, Properties, QoS, Timestamp, TopicName};
+use crate::types::{ClientId, Delivery, Event, EventId, Properties, QoS, Subscription, Timestamp, TopicName};
 
 const VERSION: u8 = 1;
 
 const RETAIN: u8 = 1 << 2;
 const EXPIRES: u8 = 1 << 3;
 const IDENTIFIERS: u8 = 1 << 4;
+const SHARED: u8 = 1 << 5;
 const QOS: u8 = 0b11;
 
 /// Bytes that are not what this or an earlier version has written.
@@ -29,6 +30,8 @@ pub enum DecodeError {
     QoS,
     #[error("has an invalid topic name")]
     Topic,
+    #[error("has an invalid shared subscription")]
+    Subscription,
     #[error("has text that is not UTF-8")]
     Text,
     #[error("has invalid properties")]
@@ -83,12 +86,16 @@ pub(super) fn decode_event(bytes: &[u8]) -> Result<Event, DecodeError> {
 pub(super) fn encode_delivery(delivery: &Delivery, out: &mut Vec<u8>) {
     let retain = if delivery.retain { RETAIN } else { 0 };
     let identifiers = if delivery.identifiers.is_some() { IDENTIFIERS } else { 0 };
-    out.extend_from_slice(&[VERSION, delivery.qos as u8 | retain | identifiers]);
+    let shared = if delivery.shared.is_some() { SHARED } else { 0 };
+    out.extend_from_slice(&[VERSION, delivery.qos as u8 | retain | identifiers | shared]);
     if let Some(identifiers) = &delivery.identifiers {
         put_length(identifiers.len(), out);
         for identifier in identifiers.iter() {
             out.extend_from_slice(&identifier.to_le_bytes());
         }
+    }
+    if let Some(subscription) = &delivery.shared {
+        put_block(subscription.to_string().as_bytes(), out);
     }
     encode_event(&delivery.event, out);
 }
@@ -100,7 +107,7 @@ pub(super) fn decode_delivery(bytes: &[u8]) -> Result<Delivery, DecodeError> {
         return Err(DecodeError::Version(version));
     }
     let flags = reader.u8()?;
-    if flags & !(QOS | RETAIN | IDENTIFIERS) != 0 {
+    if flags & !(QOS | RETAIN | IDENTIFIERS | SHARED) != 0 {
         return Err(DecodeError::Flags);
     }
     let identifiers = if flags & IDENTIFIERS != 0 {
@@ -111,8 +118,14 @@ pub(super) fn decode_delivery(bytes: &[u8]) -> Result<Delivery, DecodeError> {
     } else {
         None
     };
+    let shared = if flags & SHARED != 0 {
+        let subscription = Subscription::parse(text(reader.block()?)?).map_err(|_| DecodeError::Subscription)?;
+        Some(Arc::new(subscription))
+    } else {
+        None
+    };
     let event = Arc::new(decode_event(reader.rest())?);
-    Ok(Delivery { event, qos: quality(flags)?, retain: flags & RETAIN != 0, identifiers, shared: None })
+    Ok(Delivery { event, qos: quality(flags)?, retain: flags & RETAIN != 0, identifiers, shared })
 }
 
 fn quality(flags: u8) -> Result<QoS, DecodeError> {
@@ -153,12 +166,13 @@ mod tests {
         };
         let identifiers = random.random::<bool>().then(|| (0..random.random_range(1..5)).map(|_| random.random()).collect());
         let qos = QoS::try_from(random.random_range(0..3)).expect("valid");
-        Delivery { event: Arc::new(event), qos, retain: random.random(), identifiers, shared: None }
+        let shared = random.random::<bool>().then(|| Arc::new(Subscription::parse("$share/group/a/+/#").expect("valid")));
+        Delivery { event: Arc::new(event), qos, retain: random.random(), identifiers, shared }
     }
 
     fn assert_same(a: &Delivery, b: &Delivery) {
         assert_eq!(a.event, b.event);
-        assert_eq!((a.qos, a.retain, &a.identifiers), (b.qos, b.retain, &b.identifiers));
+        assert_eq!((a.qos, a.retain, &a.identifiers, &a.shared), (b.qos, b.retain, &b.identifiers, &b.shared));
     }
 
     #[test]

@@ -208,7 +208,7 @@ mod tests {
     fn a_batch_is_bounded_in_bytes_but_never_empty() {
         let inbox = Inbox::default();
         for bytes in [limits::COMMIT_FRAME_BYTES + 1, 10, 10, limits::COMMIT_FRAME_BYTES, 10] {
-            let _ = inbox.push(transaction(bytes));
+            drop(inbox.push(transaction(bytes)));
         }
         let sizes = std::iter::from_fn(|| {
             let mut batch = Vec::new();
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn after_closing_what_waits_is_taken_and_what_comes_is_refused() {
         let inbox = Inbox::default();
-        let _ = inbox.push(transaction(1));
+        drop(inbox.push(transaction(1)));
         inbox.close();
         assert!(matches!(inbox.push(transaction(1)), Receipt::Ready(Err(Refusal::ShuttingDown))));
         let mut batch = Vec::new();

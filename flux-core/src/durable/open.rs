@@ -8,7 +8,7 @@ use super::commits::{self, Acknowledged, Commits, Kept};
 use super::log;
 use super::port::StoreError;
 use super::repair;
-use super::scan::{Gap, Scan};
+use super::scan::{Gap, Scan, io_error, repair_command};
 use super::segment::{self, SegmentHeader};
 use super::volume::Volume;
 
@@ -21,17 +21,22 @@ pub(super) struct Opened {
     pub(super) lost_commits: u64,
 }
 
-pub(super) fn io_error(path: &Path) -> impl Fn(io::Error) -> StoreError {
-    move |source| StoreError::Io { path: path.display().to_string(), source }
+/// Held by one process at a time; the system lets go when it dies.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started may have a copy for a moment.
+        let _ = self.0.unlock();
+    }
 }
 
-/// Held by one process at a time; the system lets go when it dies.
-pub(super) fn lock(directory: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(directory: &Path) -> Result<Lock, StoreError> {
     let path = directory.join("lock");
     let failed = io_error(&path);
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(&failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: directory.display().to_string() }),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
@@ -39,7 +44,7 @@ pub(super) fn lock(directory: &Path) -> Result<File, StoreError> {
 
 pub(super) fn open(volume: &Volume) -> Result<Opened, StoreError> {
     let failed = io_error(&volume.directory);
-    let mut scan = Scan::of(&volume.directory).map_err(&failed)?;
+    let mut scan = Scan::of(&volume.directory)?;
     let mut lost_commits = 0;
     if scan.is_fresh() {
         return create(volume, scan).map_err(failed);
@@ -52,8 +57,8 @@ pub(super) fn open(volume: &Volume) -> Result<Opened, StoreError> {
         // The machine went down: what is gone had never been promised to survive that.
         lost_commits = scan.gaps.iter().map(Gap::count).sum();
         tracing::warn!(lost_commits, path = %volume.directory.display(), "commits of just before the machine went down are lost");
-        repair::close_gaps(&volume.directory, &scan).map_err(&failed)?;
-        scan = Scan::of(&volume.directory).map_err(&failed)?;
+        repair::close_gaps(&volume.directory, &scan)?;
+        scan = Scan::of(&volume.directory)?;
     }
     let orphans = scan.index.drop_orphans();
     if orphans > 0 {
@@ -98,7 +103,7 @@ fn damaged(directory: &Path, (name, problem): (String, String)) -> StoreError {
     StoreError::Damaged {
         path: directory.join(name).display().to_string(),
         problem,
-        hint: format!("flux-core repair --data-dir {} keeps what is readable and moves the rest aside", directory.display()),
+        hint: format!("{} keeps what is readable and moves the rest aside", repair_command(directory)),
     }
 }
 

@@ -12,7 +12,10 @@ use crate::types::{ClientId, Delivery, Event, QueueId, Seq, TopicName};
 /// Keeps durable queues, session records, wills and retained messages.
 pub trait DurableStore: Send + Sync + 'static {
     /// Queues a transaction. All of it is stored or nothing; transactions are stored in the order of the calls. The receipt resolves
-    /// when it is as safe as the configured acknowledgement level asks; entries appended are then announced to their owners.
+    /// when it is as safe as the configured acknowledgement level asks; before that, entries appended are announced to their owners.
+    ///
+    /// Refused: `StoreFailed` (nothing of it is stored), `QuotaExceeded` (far more waits than [`DurableStore::poll_room`] allows), `ShuttingDown`.
+    /// What concerns a session that does not exist (any more) is left out: nobody is owed it.
     fn commit(&self, transaction: Transaction) -> Receipt;
 
     /// Ready while little waits to be written. Publishers wait for it before they publish more.
@@ -29,7 +32,7 @@ pub trait DurableStore: Send + Sync + 'static {
 
     fn stats(&self) -> StoreStats;
 
-    /// Writes what is queued, makes it safe against a power failure and refuses what comes later.
+    /// Writes what is queued, makes it safe against a power failure and refuses what comes later. Reading goes on.
     fn close(&self);
 }
 
@@ -40,7 +43,7 @@ pub struct Transaction {
 }
 
 pub enum Operation {
-    /// The store gives it the queue's next [`Seq`].
+    /// The store gives it the queue's next [`Seq`]. `PutSession` comes first: an entry for a queue without a session is left out.
     Append(Append),
     /// The subscriber has acknowledged it (PUBACK, PUBCOMP), or it expired.
     Remove {

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::commits::{self, Acknowledged, Commits, Kept};
 use super::frame::{Frame, Piece, Pieces};
-use super::open::{io_error, lock};
+use super::open::lock;
 use super::port::StoreError;
-use super::scan::{Gap, Scan};
+use super::scan::{Gap, Scan, io_error};
 use super::segment::{self, SEGMENT_HEADER, SegmentHeader};
+use super::volume::Volume;
 use crate::types::{QueueId, Timestamp};
 
 /// What a store holds and lacks.
@@ -50,19 +51,18 @@ impl Report {
 /// What [`repair`] would find. Changes nothing.
 pub fn check(path: &Path) -> Result<Report, StoreError> {
     let _lock = lock(path)?;
-    let mut scan = Scan::of(path).map_err(io_error(path))?;
+    let mut scan = Scan::of(path)?;
     Ok(report(path, &mut scan))
 }
 
 /// Makes a store that opens out of what is readable. The files that were damaged end up in `<path>.damaged-<milliseconds>/`.
 pub fn repair(path: &Path) -> Result<Report, StoreError> {
     let _lock = lock(path)?;
-    let failed = io_error(path);
-    let mut scan = Scan::of(path).map_err(&failed)?;
+    let mut scan = Scan::of(path)?;
     let mut report = report(path, &mut scan);
     if !report.is_whole() {
-        let scan = Scan::of(path).map_err(&failed)?;
-        report.moved_to = close_gaps(path, &scan).map_err(&failed)?;
+        let scan = Scan::of(path)?;
+        report.moved_to = close_gaps(path, &scan)?;
     }
     Ok(report)
 }
@@ -121,32 +121,42 @@ fn name(id: u32) -> String {
 
 /// Writes every segment that has a gap or a problem again, from what is intact in it, so that the numbers run through.
 /// Returns where the originals are.
-pub(super) fn close_gaps(directory: &Path, scan: &Scan) -> io::Result<Option<PathBuf>> {
+pub(super) fn close_gaps(directory: &Path, scan: &Scan) -> Result<Option<PathBuf>, StoreError> {
+    let failed = io_error(directory);
+    let aside = PathBuf::from(format!("{}.damaged-{}", directory.display(), Timestamp::now().as_millis()));
+    let moved = rewrite_segments(directory, scan, &aside).map_err(&failed)?;
+    let found = Scan::of(directory)?;
+    begin_again(directory, &found, scan.salt.unwrap_or_default()).map_err(&failed)?;
+    Ok(moved.then_some(aside))
+}
+
+fn rewrite_segments(directory: &Path, scan: &Scan, aside: &Path) -> io::Result<bool> {
     let mut touched: Vec<u32> = scan.gaps.iter().map(|gap| gap.segment).chain(scan.problems.keys().copied()).collect();
     touched.sort_unstable();
     touched.dedup();
-    let aside = PathBuf::from(format!("{}.damaged-{}", directory.display(), Timestamp::now().as_millis()));
     let mut moved = false;
     if let Some(salt) = scan.salt {
         for &id in &touched {
-            moved |= rewrite(directory, id, salt, scan, &aside)?;
+            moved |= rewrite(directory, id, salt, scan, aside)?;
         }
     }
     if scan.commits_damaged {
-        std::fs::create_dir_all(&aside)?;
+        std::fs::create_dir_all(aside)?;
         std::fs::rename(commits::path(directory), aside.join("commits"))?;
         moved = true;
     }
-    let found = Scan::of(directory)?;
-    let volume = super::volume::Volume::new(directory.to_owned());
+    Ok(moved)
+}
+
+/// What is there is from now on what has to be there.
+fn begin_again(directory: &Path, found: &Scan, salt: u64) -> io::Result<()> {
+    let volume = Volume::new(directory.to_owned());
     let commits = Commits::open(directory)?;
     let first = found.segments.front().map_or(1, |segment| segment.id);
-    let boot = commits::boot();
-    let acknowledged = Acknowledged { boot, last: found.last, salt: scan.salt.unwrap_or_default() };
+    let acknowledged = Acknowledged { boot: commits::boot(), last: found.last, salt };
     commits.begin(&acknowledged, &Kept { first, synced: found.last }, &volume)?;
     commits.sync(&volume)?;
-    volume.sync_names()?;
-    Ok(moved.then_some(aside))
+    volume.sync_names()
 }
 
 /// `true` when there was a file to move aside.

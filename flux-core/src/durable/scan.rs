@@ -12,9 +12,20 @@ use std::sync::Arc;
 use super::commits::{self, Acknowledged, Commits, Kept};
 use super::frame::{FRAME_HEADER, FoundFrame, Piece, Pieces};
 use super::index::{Index, Place};
+use super::port::StoreError;
 use super::record::Record;
 use super::segment::{self, HeaderError, SEGMENT_HEADER, Segment, SegmentHeader};
 use crate::types::{QueueId, Seq};
+
+pub(super) fn io_error(path: &Path) -> impl Fn(io::Error) -> StoreError {
+    move |source| StoreError::Io { path: path.display().to_string(), source }
+}
+
+/// What to tell the user to run. The store of a server is the folder `durable` in its data directory.
+pub(super) fn repair_command(directory: &Path) -> String {
+    let data_dir = directory.parent().filter(|_| directory.ends_with("durable")).unwrap_or(directory);
+    format!("flux-core repair --data-dir {}", data_dir.display())
+}
 
 /// Commits that should be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +66,16 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn of(directory: &Path) -> io::Result<Scan> {
+    pub(super) fn of(directory: &Path) -> Result<Scan, StoreError> {
+        Scan::read(directory).map_err(io_error(directory))?.map_err(|(path, error)| StoreError::Damaged {
+            path: path.display().to_string(),
+            problem: error.to_string(),
+            hint: "use the flux-core that wrote it, or a newer one".to_owned(),
+        })
+    }
+
+    /// The inner error: a file of another version, which must not be judged.
+    fn read(directory: &Path) -> io::Result<Result<Scan, (PathBuf, HeaderError)>> {
         let mut scan = Scan::default();
         if commits::path(directory).exists() {
             match Commits::open(directory)?.read()? {
@@ -78,7 +98,11 @@ impl Scan {
         // The salt is the same everywhere: any readable header gives it.
         let mut headers = Vec::new();
         for (_, path) in &files {
-            headers.push(read_header(path)?);
+            let header = read_header(path)?;
+            if let Err(error @ HeaderError::Version(_)) = header {
+                return Ok(Err((path.clone(), error)));
+            }
+            headers.push(header);
         }
         scan.salt = scan.salt.or_else(|| headers.iter().find_map(|header| header.ok().map(|header| header.salt)));
         let count = files.len();
@@ -90,7 +114,7 @@ impl Scan {
             let segment = scan.segments.back().map_or(first.max(1), |segment| segment.id);
             scan.gaps.push(Gap { from: scan.last + 1, to: acknowledged, segment, partly: false });
         }
-        Ok(scan)
+        Ok(Ok(scan))
     }
 
     /// Nothing was ever stored here.
@@ -112,6 +136,12 @@ impl Scan {
         let bytes = std::fs::read(&path)?;
         if newest && bytes.len() < SEGMENT_HEADER {
             // Killed between creating the file and writing its header: it never held anything.
+            self.leftovers.push(path);
+            return Ok(());
+        }
+        let promised = self.acknowledged.is_none_or(|acknowledged| acknowledged.last > self.last);
+        if newest && header.is_err() && !promised && !self.segments.is_empty() {
+            // The machine went down before the header had reached the disk: nothing that counts is behind it.
             self.leftovers.push(path);
             return Ok(());
         }
