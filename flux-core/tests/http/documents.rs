@@ -67,7 +67,7 @@ async fn every_answer_to_get_is_what_the_document_says() {
     world.sessions.add("x", true, &[("a", Some("g"))]);
     world.client.publish(&PublishEvent::bytes("x", b"x").retain(true).qos(QoS::AtLeastOnce)).await.unwrap();
     world.client.start_trace(&flux_core::api::StartTrace { topic: Some("#".to_owned()), ..Default::default() }).await.unwrap();
-    world.alarms.raise(flux_core::telemetry::Cause::QueueFull, flux_core::telemetry::Severity::Warning, "one");
+    world.alarms.raise(flux_core::telemetry::Cause::QueueFull, flux_core::api::Severity::Warning, "one");
     let document = document();
     let mut checked = 0;
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -37,7 +37,7 @@ async fn a_node_that_is_leaving_is_not_ready_and_says_why() {
 #[tokio::test]
 async fn alarms_are_shown_while_active_and_afterwards_in_the_history() {
     let world = World::start().await;
-    world.alarms.raise(Cause::SlowSubscribers, flux_core::telemetry::Severity::Warning, "7 messages lost");
+    world.alarms.raise(Cause::SlowSubscribers, Severity::Warning, "7 messages lost");
     let active = world.client.alarms(&AlarmQuery::default()).await.unwrap().items;
     assert_eq!((active[0].name.as_str(), active[0].severity, active[0].count), ("slow_subscribers", Severity::Warning, 1));
     assert!(active[0].hint.is_some() && active[0].cleared_at.is_none() && active[0].node == "test");

@@ -9,10 +9,10 @@ use flux_core::client::Client;
 use flux_core::config::{Config, Sources};
 use flux_core::hook::AllowAll;
 use flux_core::http::{Dependencies, NodeFacts, Server, Settings};
-use flux_core::ingress::{Ingress, RetainedLimits};
+use flux_core::ingress::{Ingress, Parts, RetainedLimits};
 use flux_core::lifecycle::Tasks;
 use flux_core::telemetry::{Alarms, Exposition, Metrics, Traces};
-use flux_core::types::{NodeId, NodeTag, Timestamp};
+use flux_core::types::{AckLevel, NodeId, NodeTag, Timestamp};
 use tokio::sync::watch;
 
 use crate::fakes::{FakeSessions, FakeStore};
@@ -50,8 +50,16 @@ impl World {
         let (metrics, bus, store) = (Arc::new(Metrics::default()), Arc::new(MemoryBus::new()), Arc::new(FakeStore::default()));
         let (alarms, traces, sessions) =
             (Arc::new(Alarms::new(16)), Arc::new(Traces::new(16)), Arc::new(FakeSessions::default()));
-        let limits = RetainedLimits { messages: 1_000, bytes: 1_000_000 };
-        let ingress = Ingress::new(NodeTag(1), bus.clone(), store.clone(), Arc::new(AllowAll), metrics.clone(), limits, &[]);
+        let parts = Parts {
+            node: NodeTag(1),
+            bus: bus.clone(),
+            store: store.clone(),
+            authorizer: Arc::new(AllowAll),
+            metrics: metrics.clone(),
+            retained: RetainedLimits { messages: 1_000, bytes: 1_000_000 },
+            ack: AckLevel::Stored,
+        };
+        let ingress = Ingress::new(parts, &[]);
         let (lifecycle, watched) = watch::channel(NodeState::Ready);
         let tasks = Tasks::default();
         let scheme = if tls.is_some() { "https" } else { "http" };
