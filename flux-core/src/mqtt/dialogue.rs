@@ -172,6 +172,12 @@ impl Dialogue {
     pub(super) fn send(&mut self, packet: &Outgoing<'_>, out: &mut Vec<u8>) {
         let before = out.len();
         codec::encode(packet, self.agreed.version, out);
+        if out.len() - before > self.agreed.maximum_packet_size as usize
+            && let Some(shorter) = packet.without_reason_string()
+        {
+            out.truncate(before);
+            codec::encode(&shorter, self.agreed.version, out);
+        }
         self.tally.packets_out += 1;
         if self.server.traces.any() {
             self.trace(Direction::Out, packet.name(), None, None, out.len() - before, packet.reason());

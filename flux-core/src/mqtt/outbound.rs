@@ -272,7 +272,9 @@ impl Dialogue {
         if let Some(seq) = seq {
             self.sending.next = seq.next();
         }
-        if event.expired(now) {
+        let dup = seq.is_some_and(|seq| seq <= self.session.sent_up_to);
+        // [MQTT-4.3.3-7]: what was once sent is owed, however late it has become.
+        if event.expired(now) && !dup {
             return self.skip(DropReason::Expired, seq, weight);
         }
         let version = self.agreed.version;
@@ -284,7 +286,7 @@ impl Dialogue {
             Version::V31 | Version::V311 => (0, false),
         };
         let mut publish = Publish {
-            dup: seq.is_some_and(|seq| seq <= self.session.sent_up_to),
+            dup,
             qos: delivery.qos,
             retain: delivery.retain,
             topic: if known { "" } else { event.topic.as_str() },

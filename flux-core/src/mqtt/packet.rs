@@ -78,6 +78,21 @@ impl Incoming<'_> {
 }
 
 impl Outgoing<'_> {
+    /// Without its reason string, if it has one: what is sent when it would not fit [MQTT-3.4.2-2], [MQTT-3.14.2-3] and their like.
+    pub fn without_reason_string(&self) -> Option<Outgoing<'static>> {
+        let bare = |ack: &Ack| ack.reason_string.is_some().then(|| Ack { reason_string: None, ..ack.clone() });
+        match self {
+            Outgoing::PubAck(ack) => bare(ack).map(Outgoing::PubAck),
+            Outgoing::PubRec(ack) => bare(ack).map(Outgoing::PubRec),
+            Outgoing::PubRel(ack) => bare(ack).map(Outgoing::PubRel),
+            Outgoing::PubComp(ack) => bare(ack).map(Outgoing::PubComp),
+            Outgoing::Disconnect(disconnect) if disconnect.reason_string.is_some() => {
+                Some(Outgoing::Disconnect(Disconnect { reason_string: None, ..disconnect.clone() }))
+            }
+            _ => None,
+        }
+    }
+
     /// As the specification writes it.
     pub fn name(&self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::packet::{Version, Will};
 use super::session::Session;
-use crate::types::{Properties, QoS, SubscribeOptions, Subscription, Timestamp};
+use crate::types::{Properties, QoS, Seq, SubscribeOptions, Subscription, Timestamp};
 
 const VERSION: u32 = 1;
 
@@ -21,6 +21,9 @@ pub struct SessionRecord {
     /// Absent while connected: after a crash the time without a connection counts from the restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disconnected_at: Option<Timestamp>,
+    /// The last entry of the queue that was ever sent. Absent while connected: it changes with every message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_up_to: Option<Seq>,
     pub subscriptions: Vec<SubscriptionRecord>,
 }
 
@@ -87,6 +90,7 @@ impl SessionRecord {
             created: profile.created,
             expiry: session.expiry,
             disconnected_at,
+            sent_up_to: disconnected_at.map(|_| session.sent_up_to),
             subscriptions,
         }
     }
