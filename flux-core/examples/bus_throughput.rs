@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flux_core::bus::{Delivered, EventBus, Handover, MemoryBus, Metered, Route, Subscriber};
 use flux_core::types::{
@@ -12,6 +12,7 @@ use flux_core::types::{
     TopicName,
 };
 use parking_lot::{Condvar, Mutex};
+use tokio::time::Instant;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

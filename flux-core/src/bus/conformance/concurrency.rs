@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::super::port::EventBus;
 use super::harness::{Collector, Harness, number};
@@ -22,40 +23,29 @@ fn by_publisher(harness: &Harness, subscriber: &Arc<Collector>) -> BTreeMap<Stri
 pub async fn nothing_is_missed_after_subscribing(make: &impl Fn() -> Arc<dyn EventBus>) {
     let harness = Harness::new(make);
     let pace: Arc<Pace> = Arc::default();
-    let publishers: Vec<_> = (0..PUBLISHERS)
-        .map(|index| {
-            let pace = pace.clone();
-            let mut publisher = harness.publisher(&index.to_string(), "busy/topic");
-            tokio::spawn(async move {
-                while let Ok(permit) = pace.wanted[index].acquire().await {
-                    permit.forget();
-                    pace.begun[index].store(publisher.next + 1, Ordering::SeqCst);
-                    publisher.publish().await;
-                }
-            })
-        })
-        .collect();
-    let subscribers: Vec<_> = (0..8)
-        .map(|task| {
-            let (harness, pace) = (harness.clone(), pace.clone());
-            tokio::spawn(async move {
-                for round in 0..12 {
-                    come_and_go(&harness, &pace, ["busy/topic", "busy/+", "#"][(task + round) % 3]).await;
-                }
-            })
-        })
-        .collect();
-    let mut outcomes = Vec::new();
-    for subscriber in subscribers {
-        outcomes.push(subscriber.await);
+    let (mut publishers, mut subscribers) = (JoinSet::new(), JoinSet::new());
+    for index in 0..PUBLISHERS {
+        let pace = pace.clone();
+        let mut publisher = harness.publisher(&index.to_string(), "busy/topic");
+        publishers.spawn(async move {
+            while let Ok(permit) = pace.wanted[index].acquire().await {
+                permit.forget();
+                pace.begun[index].store(publisher.next + 1, Ordering::SeqCst);
+                publisher.publish().await;
+            }
+        });
     }
+    for task in 0..8 {
+        let (harness, pace) = (harness.clone(), pace.clone());
+        subscribers.spawn(async move {
+            for round in 0..12 {
+                come_and_go(&harness, &pace, ["busy/topic", "busy/+", "#"][(task + round) % 3]).await;
+            }
+        });
+    }
+    subscribers.join_all().await;
     pace.wanted.iter().for_each(Semaphore::close);
-    for publisher in publishers {
-        outcomes.push(publisher.await);
-    }
-    for outcome in outcomes {
-        outcome.expect("nothing was missed; see the panic above");
-    }
+    publishers.join_all().await;
 }
 
 /// What keeps publishers from running away from subscribers: they publish what is asked for.
@@ -102,15 +92,12 @@ pub async fn concurrent_publishers_lose_nothing(make: &impl Fn() -> Arc<dyn Even
     let harness = Harness::new(make);
     let everything = harness.subscriber("#").await;
     let group = [harness.subscriber("$share/g/load/+").await, harness.subscriber("$share/g/load/+").await];
-    let publishers: Vec<_> = (0..MANY)
-        .map(|index| {
-            let mut publisher = harness.publisher(&index.to_string(), &format!("load/{}", index % 5));
-            tokio::spawn(async move { publisher.publish_times(EVENTS).await })
-        })
-        .collect();
-    for publisher in publishers {
-        publisher.await.expect("the publisher ran to its end");
+    let mut publishers = JoinSet::new();
+    for index in 0..MANY {
+        let mut publisher = harness.publisher(&index.to_string(), &format!("load/{}", index % 5));
+        publishers.spawn(async move { publisher.publish_times(EVENTS).await });
     }
+    publishers.join_all().await;
     let total = MANY * EVENTS as usize;
     harness.wait_for(total, &[&everything]).await;
     harness.wait_for(total, &[&group[0], &group[1]]).await;

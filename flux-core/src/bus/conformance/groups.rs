@@ -41,6 +41,9 @@ pub async fn a_group_gives_each_event_to_one_member(make: &impl Fn() -> Arc<dyn 
     for member in members {
         assert!(!harness.numbers(member).is_empty(), "all members work");
     }
+    for delivery in harness.received(&[&other_group]) {
+        assert_eq!(delivery.shared.as_deref(), Some(&parse("$share/others/jobs/#")), "so that it can be handed on");
+    }
 }
 
 pub async fn a_member_may_also_subscribe_for_itself(make: &impl Fn() -> Arc<dyn EventBus>) {
@@ -50,7 +53,10 @@ pub async fn a_member_may_also_subscribe_for_itself(make: &impl Fn() -> Arc<dyn 
     harness.subscribe("a", SubscribeOptions { identifier: Some(2), ..PLAIN }, &member).await;
     harness.publisher("one", "a").publish().await;
     harness.wait_until(|| harness.identifiers(&member) == [1, 2], || "one event, both ways".to_owned()).await;
-    assert!(harness.numbers(&member).iter().all(|number| *number == 0));
+    for delivery in harness.received(&[&member]) {
+        assert_eq!(number(&delivery), 0);
+        assert_eq!(delivery.shared.is_some(), delivery.identifiers.as_deref() == Some(&[1]), "only one was for the group");
+    }
 }
 
 pub async fn the_most_available_members_take_turns(make: &impl Fn() -> Arc<dyn EventBus>) {

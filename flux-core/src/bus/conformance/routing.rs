@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::super::port::{Delivered, EventBus};
 use super::harness::{Harness, PLAIN, number};
 use crate::types::{Refusal, TopicFilter};
@@ -11,16 +13,13 @@ pub async fn order_is_kept_per_publisher_and_topic(make: &impl Fn() -> Arc<dyn E
     let harness = Harness::new(make);
     let subscriber = harness.subscriber("line/+").await;
     let publishers = ["one", "two", "three"].into_iter().flat_map(|client| [(client, "line/a"), (client, "line/b")]);
-    let tasks: Vec<_> = publishers
-        .map(|(client, topic)| {
-            let mut publisher = harness.publisher(client, topic);
-            tokio::spawn(async move { publisher.publish_times(EVENTS).await })
-        })
-        .collect();
-    let streams = tasks.len();
-    for task in tasks {
-        task.await.expect("the publisher ran to its end");
+    let mut tasks = JoinSet::new();
+    for (client, topic) in publishers {
+        let mut publisher = harness.publisher(client, topic);
+        tasks.spawn(async move { publisher.publish_times(EVENTS).await });
     }
+    let streams = tasks.len();
+    tasks.join_all().await;
     harness.wait_for(streams * EVENTS as usize, &[&subscriber]).await;
     let mut by_stream: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
     for delivery in harness.received(&[&subscriber]) {
