@@ -144,3 +144,72 @@ impl Table {
         Some(removed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::super::conformance::harness::{Harness, PLAIN, parse};
+    use super::super::port::Delivered;
+    use super::*;
+    use crate::types::Delivery;
+
+    fn harness() -> Arc<Harness> {
+        Harness::new(&|| Arc::new(MemoryBus::new()))
+    }
+
+    #[tokio::test]
+    async fn a_route_that_is_used_for_another_topic_or_bus_leads_there() {
+        let (here, there) = (harness(), harness());
+        let (a, b, elsewhere) = (here.subscriber("a").await, here.subscriber("b").await, there.subscriber("a").await);
+        let mut route = Route::default();
+        for (harness, topic) in [(&here, "a"), (&here, "b"), (&there, "a"), (&here, "a")] {
+            let event = harness.publisher("one", topic).event();
+            assert_eq!(harness.bus.publish(&event, &mut route, &mut Handover::default()).await, Ok(()));
+        }
+        assert_eq!([&a, &b, &elsewhere].map(|subscriber| here.received(&[subscriber]).len()), [2, 1, 1]);
+    }
+
+    /// Ends its subscription from inside of the bus' own calls, and again when it is dropped.
+    struct Leaver {
+        bus: Arc<MemoryBus>,
+        heard: Arc<Mutex<Vec<bool>>>,
+    }
+
+    impl Subscriber for Leaver {
+        fn id(&self) -> SubscriberId {
+            SubscriberId(u64::MAX)
+        }
+
+        fn client(&self) -> &str {
+            ""
+        }
+
+        fn deliver(&self, _: Delivery, _: &mut Handover) -> Delivered {
+            self.heard.lock().push(self.bus.unsubscribe(&parse("a"), self.id()));
+            Delivered::Accepted
+        }
+    }
+
+    impl Drop for Leaver {
+        fn drop(&mut self) {
+            self.heard.lock().push(self.bus.unsubscribe(&parse("a"), SubscriberId(u64::MAX)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_may_use_the_bus_from_inside_of_it() {
+        let bus = Arc::new(MemoryBus::new());
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let leaver = Arc::new(Leaver { bus: bus.clone(), heard: heard.clone() });
+        assert_eq!(bus.subscribe(&parse("a"), PLAIN, leaver).await, Ok(()));
+        let event = harness().publisher("one", "a").event();
+        let mut route = Route::default();
+        for accepted in [1, 0] {
+            let mut handover = Handover::default();
+            assert_eq!(bus.publish(&event, &mut route, &mut handover).await, Ok(()));
+            assert_eq!(handover.accepted, accepted);
+        }
+        assert_eq!(*heard.lock(), [true, false], "delivered once, then dropped by the route that was made anew");
+    }
+}

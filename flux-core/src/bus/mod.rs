@@ -2,16 +2,24 @@
 //!
 //! Invariant: an event is one allocation shared by all who receive it, and a publisher takes no lock that all publishers share.
 
+#[cfg(feature = "test-util")]
+pub mod conformance;
+#[cfg(feature = "test-util")]
+mod faulty;
 mod group;
 #[cfg(any(test, feature = "test-util"))]
 pub mod invariants;
 mod levels;
 mod memory;
+mod metered;
 mod port;
 mod route;
 mod subscriptions;
 mod trie;
 
+#[cfg(feature = "test-util")]
+pub use faulty::{Faults, Faulty, seed};
 pub use memory::MemoryBus;
+pub use metered::Metered;
 pub use port::{Append, Availability, BusStats, Delivered, EventBus, Guarantees, Handover, Stored, Subscriber};
 pub use route::Route;

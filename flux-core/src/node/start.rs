@@ -14,6 +14,7 @@ use super::settings;
 use crate::api;
 use crate::api::{NodeState, Severity};
 use crate::bus::MemoryBus;
+use crate::bus::Metered;
 use crate::config::Config;
 use crate::durable::DiskStore;
 use crate::durable::DurableStore;
@@ -122,7 +123,7 @@ impl Node {
             alarms.raise(Cause::LostCommits, Severity::Critical, detail);
         }
 
-        let bus = Arc::new(MemoryBus::new());
+        let bus = Arc::new(Metered::new(MemoryBus::new()));
         let authorizer = Arc::new(AllowAll);
         let parts = ingress::Parts {
             node: NodeTag(xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()) as u32),
