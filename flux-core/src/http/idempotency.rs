@@ -112,6 +112,12 @@ mod tests {
         Stored { status: 200, body: vec![b' '; bytes].into() }
     }
 
+    /// Answers and bytes that are remembered.
+    fn held(answers: &Answers) -> (usize, usize) {
+        let book = answers.0.lock();
+        (book.entries.len(), book.bytes)
+    }
+
     fn code(outcome: Result<Option<Stored>, Error>) -> Code {
         outcome.expect_err("refused").0.code
     }
@@ -144,9 +150,9 @@ mod tests {
             assert_eq!(answers.begin(&request, now).expect("new"), None);
             answers.finish(&request, stored(1), now);
         }
-        assert_eq!((answers.0.lock().entries.len(), answers.0.lock().bytes), (REMEMBERED_ANSWERS, REMEMBERED_ANSWERS));
+        assert_eq!(held(&answers), (REMEMBERED_ANSWERS, REMEMBERED_ANSWERS));
         assert_eq!(answers.begin(&request("large", 0), now).expect("new"), None);
         answers.finish(&request("large", 0), stored(REMEMBERED_BYTES), now);
-        assert_eq!(answers.0.lock().entries.len(), 1);
+        assert_eq!(held(&answers), (1, REMEMBERED_BYTES));
     }
 }
