@@ -93,7 +93,7 @@ async fn a_trace_follows_one_client_and_ends_when_it_is_stopped() {
     let world = World::start().await;
     let wanted = StartTrace { client_id: Some("c/1".to_owned()), topic: None, duration_seconds: Some(60) };
     let trace = world.client.start_trace(&wanted).await.unwrap();
-    assert_eq!(world.client.traces().await.unwrap().items, [trace.clone()]);
+    assert_eq!(world.client.traces().await.unwrap().items, std::slice::from_ref(&trace));
     let mut tail = world.client.tail_trace(&trace.id).await.unwrap();
     world.traces.record(TraceRecord {
         time: Timestamp(1),
