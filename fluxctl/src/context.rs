@@ -114,10 +114,11 @@ impl From<ClientError> for Failure {
                 let detail: Vec<String> = std::iter::once(problem.detail.clone()).chain(parts).collect();
                 let failure = Failure::new(exit(problem.code, problem.status), problem.code.as_str(), problem.title);
                 let failure = failure.cause(detail.join("; "));
-                match (problem.hint, problem.code) {
-                    (Some(hint), _) => failure.hint(hint),
-                    (None, Code::Unauthenticated) => failure.hint("pass a token with --token or FLUX_TOKEN"),
-                    (None, _) => failure,
+                match (problem.code, problem.hint) {
+                    // The server's hint speaks of headers; here it is a flag.
+                    (Code::Unauthenticated, _) => failure.hint("pass the server's token with --token or FLUX_TOKEN"),
+                    (_, Some(hint)) => failure.hint(hint),
+                    (_, None) => failure,
                 }
             }
             ClientError::Unexpected { url, status, detail } => {

@@ -1,13 +1,14 @@
 //! `fluxctl` sees and steers FLUX IOT nodes through their HTTP API; it links nothing of the server.
 //!
 //! Flags → [`context::Context`] → a command → a [`output::Document`] on standard output, or a [`failure::Failure`] on standard
-//! error and its exit code. Imports go down: main, cli, commands, watch and pages, context and confirm, failure, output.
+//! error and its exit code. Imports go down: main, cli, commands, watch and pages, context and confirm, failure, output, interrupt.
 
 mod cli;
 mod commands;
 mod confirm;
 mod context;
 mod failure;
+mod interrupt;
 mod output;
 mod pages;
 mod watch;

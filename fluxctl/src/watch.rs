@@ -6,6 +6,7 @@ use flux_core::types::Timestamp;
 
 use crate::context::{Context, written};
 use crate::failure::Failure;
+use crate::interrupt::interrupt;
 use crate::output::{Document, Format, Selection, Stdout, local_time};
 
 /// Flags of every command that shows a result as it is now.
@@ -63,11 +64,11 @@ pub async fn show(
     let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(100)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut first = true;
-    let interrupt = tokio::signal::ctrl_c();
+    let interrupt = interrupt();
     tokio::pin!(interrupt);
     loop {
         let found = tokio::select! {
-            _ = &mut interrupt => return Ok(()),
+            () = &mut interrupt => return Ok(()),
             found = async { ticks.tick().await; fetch().await } => found,
         };
         let text = match found {

@@ -13,7 +13,6 @@ fn start() -> (Server, Tool) {
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn the_status_of_a_fresh_server_is_healthy_until_it_is_gone() {
     let (mut server, tool) = start();
     let status = tool.ok("cluster status");
@@ -28,7 +27,6 @@ fn the_status_of_a_fresh_server_is_healthy_until_it_is_gone() {
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn what_is_published_is_tailed_with_its_properties() {
     let (_server, tool) = start();
     let tail = Follow::new(tool.spawn("events tail 'plant/#' 'plant/+/t' --count 2 -o json"));
@@ -46,7 +44,6 @@ fn what_is_published_is_tailed_with_its_properties() {
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn a_tail_ends_by_count_by_time_by_interrupt_and_with_its_reader() {
     let (_server, tool) = start();
     tool.ok("events tail none --for 50ms");
@@ -68,7 +65,6 @@ fn a_tail_ends_by_count_by_time_by_interrupt_and_with_its_reader() {
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn many_lines_are_published_and_bad_ones_are_named() {
     let (_server, tool) = start();
     let tail = Follow::new(tool.spawn("events tail 'plant/#' --count 1001 -o name"));
@@ -82,7 +78,6 @@ fn many_lines_are_published_and_bad_ones_are_named() {
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn a_retained_message_is_kept_shown_byte_for_byte_and_forgotten_after_confirmation() {
     let (_server, tool) = start();
     let picture: Vec<u8> = (0..=255).collect();
@@ -98,7 +93,6 @@ fn a_retained_message_is_kept_shown_byte_for_byte_and_forgotten_after_confirmati
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn a_session_is_listed_disconnected_and_deleted() {
     let (server, tool) = start();
     let mut device = Device::connect(server.mqtt(), "pump/7");
@@ -120,7 +114,6 @@ fn a_session_is_listed_disconnected_and_deleted() {
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn the_reference_and_the_values_of_the_configuration_name_the_same_keys() {
     let (_server, tool) = start();
     let keys = tool.ok("config reference -o name --sort-by key");
@@ -129,4 +122,17 @@ fn the_reference_and_the_values_of_the_configuration_name_the_same_keys() {
     assert!(tool.ok("config show --changed -o name").lines().count() < keys.lines().count());
     assert!(keys.lines().any(|key| key.starts_with("mqtt.")));
     assert!(tool.ok("config reference mqtt. -o name").lines().all(|key| key.starts_with("mqtt.")));
+}
+
+#[test]
+fn a_server_with_a_token_lets_in_who_has_it() {
+    let server = Server::start_with(&["--set", "http.token=0123456789abcdef"]);
+    let tool = Tool::new(env!("CARGO_BIN_EXE_fluxctl"), server.http());
+    let stranger = tool.run("sessions list");
+    assert_eq!((stranger.code, stranger.out.as_str()), (Some(4), ""));
+    assert!(stranger.err.contains("FLUX_TOKEN"), "{}", stranger.err);
+    assert_eq!(tool.run("sessions list --token wrong").code, Some(4));
+    assert_eq!(tool.run("sessions list --token 0123456789abcdef").code, Some(0));
+    assert!(tool.command("events tail --for 1ms").env("FLUX_TOKEN", "0123456789abcdef").status().expect("it runs").success());
+    assert!(!tool.ok("config show --token 0123456789abcdef").contains("0123456789abcdef"), "secrets are hidden");
 }

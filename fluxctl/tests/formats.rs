@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use support::{Device, Follow, Server, Tool};
 
@@ -34,8 +36,12 @@ fn plant() -> (Server, Device, Tool) {
     (server, device, tool)
 }
 
+/// The words that are written large: titles of columns. Figures differ from one look at a live server to the next.
+fn titles(shown: &str) -> BTreeSet<&str> {
+    shown.split_whitespace().filter(|word| word.len() > 1 && word.chars().all(|letter| letter.is_ascii_uppercase())).collect()
+}
+
 #[test]
-#[ignore = "needs flux-core serve"]
 fn every_read_command_honours_every_format() {
     let (_server, _device, tool) = plant();
     let node = tool.ok("nodes list -o name").trim().to_owned();
@@ -62,14 +68,13 @@ fn every_read_command_honours_every_format() {
         let (table, wide) = (tool.ok(&format!("{line} -o table")), tool.ok(&format!("{line} -o wide")));
         let title = first.to_uppercase().replace('_', " ");
         assert!(table.contains(&title) && wide.contains(&title), "{line}: {table}");
-        assert!(wide.len() >= table.len(), "{line}: wide shows at least as much");
+        assert!(titles(&wide).is_superset(&titles(&table)), "{line}: wide shows at least the columns of table: {wide}");
         assert!(!table.contains('\x1b') && !wide.contains('\x1b'), "{line}: no colour in a pipe");
         assert!(tool.command(line).env("CLICOLOR_FORCE", "1").output().expect("it runs").stdout.contains(&0x1b), "{line}");
     }
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn a_watch_in_a_pipe_writes_json_lines_until_it_is_interrupted() {
     let (_server, _device, tool) = plant();
     for (line, kind, _) in READS.iter().filter(|(line, ..)| !line.contains("NODE")) {
@@ -83,7 +88,6 @@ fn a_watch_in_a_pipe_writes_json_lines_until_it_is_interrupted() {
 }
 
 #[test]
-#[ignore = "needs flux-core serve"]
 fn a_stream_honours_every_format() {
     let (_server, _device, tool) = plant();
     let publish = || tool.ok("events publish plant/7/state '21,5 \"hot\"' --qos 1");

@@ -47,6 +47,8 @@ impl Resource for Alarm {
             Self::column("ALARM", |alarm| Cell::text(&alarm.name)),
             Self::column("NODE", |alarm| Cell::text(&alarm.node)),
             Self::column("SINCE", |alarm| Cell::Time(alarm.since.0)),
+            Self::wide("LAST", |alarm| Cell::Time(alarm.last.0)),
+            Self::wide("TIMES", |alarm| Cell::Count(alarm.count)),
             Self::column("CLEARED", |alarm| Cell::maybe(alarm.cleared_at, |time| Cell::Time(time.0))),
             Self::column("DETAIL", |alarm| Cell::text(&alarm.detail)),
             Self::wide("HINT", |alarm| Cell::maybe(alarm.hint.as_ref(), Cell::text)),

@@ -82,7 +82,9 @@ impl Resource for ConfigKey {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Self::column("KEY", |key| Cell::text(&key.key)),
-            Self::column("TYPE", |key| Cell::text(&key.kind)),
+            Self::column("TYPE", |key| {
+                Cell::text(key.unit.as_ref().map_or_else(|| key.kind.clone(), |unit| format!("{} ({unit})", key.kind)))
+            }),
             Self::column("DEFAULT", |key| Cell::text(&key.default)),
             Self::wide("ENVIRONMENT", |key| Cell::text(&key.environment)),
             Self::wide("FLAG", |key| Cell::maybe(key.flag.as_ref(), Cell::text)),
@@ -102,7 +104,8 @@ impl Resource for EffectiveValue {
         vec![
             Self::column("KEY", |value| Cell::text(&value.key)),
             Self::column("VALUE", |value| match &value.value {
-                serde_json::Value::Null => Cell::Missing,
+                // As one would type it.
+                serde_json::Value::Null => Cell::text("off"),
                 serde_json::Value::String(text) => Cell::text(text),
                 other => Cell::text(other.to_string()),
             }),

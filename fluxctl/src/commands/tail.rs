@@ -9,6 +9,7 @@ use futures_util::stream::select_all;
 
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
+use crate::interrupt::interrupt;
 use crate::output::{RowStream, Stdout};
 use crate::watch::Columns;
 
@@ -48,6 +49,8 @@ impl Tail {
             tails.push(tail.map_err(|_| late(&context.global.url))??);
         }
         let mut events = select_all(tails);
+        // One for all rounds: a Ctrl-C between two of them would be lost on a new one.
+        let interrupt = interrupt();
         let mut stdout = Stdout::new();
         if let Err(error) = stdout.print(&rows.head()) {
             return written(Err(error));
@@ -57,14 +60,12 @@ impl Tail {
         let mut seen = Seen::default();
         let mut shown = 0;
         let over = deadline(self.duration);
-        // One future for all rounds: a Ctrl-C between two of them would be lost on a new one.
-        let interrupt = tokio::signal::ctrl_c();
         tokio::pin!(over, interrupt);
         loop {
             let item = tokio::select! {
                 // Ctrl-C first: a flood of events must not hide it.
                 biased;
-                _ = &mut interrupt => return Ok(()),
+                () = &mut interrupt => return Ok(()),
                 () = &mut over => return self.ended(shown),
                 item = events.next() => item,
             };

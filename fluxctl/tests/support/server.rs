@@ -1,4 +1,5 @@
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -84,13 +85,13 @@ fn listen(process: &mut Child) -> Receiver<String> {
     lines
 }
 
-/// The addresses it prints once it listens: `http://ADDRESS:PORT` and `mqtt://ADDRESS:PORT`, wherever they stand in a line.
+/// The addresses it prints once it listens: lines that begin with `HTTP API` and `MQTT`.
 fn addresses(process: &mut Child, said: &Receiver<String>) -> (String, String) {
     let deadline = Instant::now() + START;
     let (mut http, mut mqtt, mut log) = (None, None, String::new());
     while let Ok(line) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        http = http.or_else(|| address(&line, "http://"));
-        mqtt = mqtt.or_else(|| address(&line, "mqtt://"));
+        http = http.or_else(|| address(&line, "HTTP API"));
+        mqtt = mqtt.or_else(|| address(&line, "MQTT"));
         log = log + &line + "\n";
         if let (Some(http), Some(mqtt)) = (&http, &mqtt) {
             return (format!("http://{http}"), mqtt.clone());
@@ -100,11 +101,9 @@ fn addresses(process: &mut Child, said: &Receiver<String>) -> (String, String) {
     panic!("the server printed no addresses ({:?}); it said:\n{log}", process.wait());
 }
 
-fn address(line: &str, scheme: &str) -> Option<String> {
-    let (_, rest) = line.split_once(scheme)?;
-    let end = rest.find(|character: char| !character.is_ascii_alphanumeric() && !".:[]".contains(character));
-    let address = rest[..end.unwrap_or(rest.len())].trim_end_matches(['.', ':']);
-    address.rsplit(':').next()?.parse::<u16>().ok().map(|_| address.to_owned())
+fn address(line: &str, label: &str) -> Option<String> {
+    let value = line.trim_start().strip_prefix(label)?.split_whitespace().next()?;
+    value.trim_start_matches("http://").parse().ok().map(|address: SocketAddr| address.to_string())
 }
 
 /// `FLUX_CORE_BIN`, or the binary beside the tool under test, brought up to date by cargo once for each test program.
