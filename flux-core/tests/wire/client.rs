@@ -36,9 +36,14 @@ pub struct Client {
 impl Client {
     /// A connection that has said nothing.
     pub async fn open(address: SocketAddr, version: Version) -> Client {
-        let stream = timeout(DEADLINE, TcpStream::connect(address)).await.expect("accepted in time").expect("a server listens");
-        stream.set_nodelay(true).expect("a fresh socket");
-        Client::over(Box::new(stream), version)
+        Client::try_open(address, version).await.expect("a server listens")
+    }
+
+    /// An error when nobody listens.
+    pub async fn try_open(address: SocketAddr, version: Version) -> std::io::Result<Client> {
+        let stream = timeout(DEADLINE, TcpStream::connect(address)).await.expect("answered in time")?;
+        stream.set_nodelay(true)?;
+        Ok(Client::over(Box::new(stream), version))
     }
 
     pub fn over(stream: Box<dyn Stream>, version: Version) -> Client {

@@ -4,6 +4,7 @@
 //! Invariant: what the server sends is checked strictly (flags, reason codes, properties allowed in the packet, UTF-8) in every test.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod certificate;
 pub mod client;
 pub mod connect;
 pub mod decode;

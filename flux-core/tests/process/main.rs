@@ -1,0 +1,10 @@
+//! The server as users run it: real processes, signals, kill -9, and clients that others wrote.
+
+#[path = "../wire/mod.rs"]
+mod wire;
+
+mod drill;
+mod life;
+mod memory;
+mod others;
+mod serve;
