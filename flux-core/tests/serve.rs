@@ -26,18 +26,16 @@ impl Server {
     fn start(data_dir: &Path, more: &[&str]) -> Server {
         let data_dir = data_dir.to_str().expect("temporary folders are UTF-8");
         let free = ["serve", "--data-dir", data_dir, "--mqtt-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
-        let mut process = flux_core(&[&free[..], more].concat()).spawn().expect("the binary runs");
-        let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
-        let mut banner = String::new();
-        for line in lines.by_ref().map_while(Result::ok) {
-            banner += &format!("{line}\n");
+        let process = flux_core(&[&free[..], more].concat()).spawn().expect("the binary runs");
+        let mut server = Server { process, banner: String::new() };
+        let stdout = server.process.stdout.take().expect("stdout is piped");
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            server.banner += &format!("{line}\n");
             if line.contains("fluxctl cluster status") {
-                return Server { process, banner };
+                return server;
             }
         }
-        let mut told = String::new();
-        let _ = process.stderr.take().expect("stderr is piped").read_to_string(&mut told);
-        panic!("the server did not start:\n{told}");
+        panic!("the server did not start:\n{}", server.ended().1);
     }
 
     fn address(&self, name: &str) -> String {
@@ -45,7 +43,7 @@ impl Server {
         line.split_whitespace()
             .map(|word| word.trim_start_matches("http://"))
             .find(|word| word.starts_with("127."))
-            .unwrap()
+            .expect("an address of loopback")
             .to_owned()
     }
 
