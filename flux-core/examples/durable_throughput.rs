@@ -72,7 +72,7 @@ async fn produce(store: Arc<DiskStore>, number: u64, removed: Arc<AtomicU64>, un
         }
         std::future::poll_fn(|context| store.poll_room(context)).await;
         let session = &sessions[(turn * 7 % QUEUES_EACH) as usize];
-        let append = Append { queue: session.queue, delivery: event.clone(), owner: session.clone() };
+        let append = Append { queue: session.queue, delivery: event.clone(), displaces: false, owner: session.clone() };
         let operations = [Operation::Append(append)].into_iter().collect();
         window.push_back((Instant::now(), store.commit(Transaction { operations })));
         if window.len() == WINDOW

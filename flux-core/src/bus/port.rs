@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::route::Route;
 use crate::receipt::Receipt;
-use crate::types::{Delivery, DropReason, Event, QueueId, Refusal, SubscribeOptions, SubscriberId, Subscription};
+use crate::types::{Delivery, DropReason, Event, QueueId, Refusal, Seq, SubscribeOptions, SubscriberId, Subscription};
 
 /// Carries events from publishers to the subscribers whose filters match.
 ///
@@ -119,13 +119,21 @@ impl Handover {
 pub struct Append {
     pub queue: QueueId,
     pub delivery: Delivery,
+    /// The queue is full and configured to lose its oldest entry for a new one.
+    pub displaces: bool,
     /// Told when the entry is stored, in the order of the queue.
     pub owner: Arc<dyn Stored>,
 }
 
 /// Hears that an entry of its durable queue is stored. Called on the store's own thread: must return at once.
 pub trait Stored: Send + Sync {
-    fn stored(&self, seq: crate::types::Seq, delivery: Delivery);
+    fn stored(&self, seq: Seq, delivery: Delivery);
+
+    /// An entry that was appended could not be stored: it is not in the queue. `weight` is its [`Event::weight`].
+    fn unstored(&self, _weight: u64) {}
+
+    /// The oldest entry went to make room for a new one. `weight` is its [`Event::weight`].
+    fn displaced(&self, _seq: Seq, _weight: u64) {}
 }
 
 /// What a bus promises; conformance skips the clauses it does not.

@@ -115,6 +115,8 @@ section! {
         max_subscriptions_per_client: usize ["subscriptions"] = 10_000, between(1, 1_000_000);
         /// Levels of a topic or filter.
         max_topic_levels: usize ["levels"] = TOPIC_LEVELS, between(1, TOPIC_LEVELS);
+        /// Sessions of this server, connected or not; one more client is refused.
+        max_sessions: usize ["sessions"] = 1_000_000, between(1, 100_000_000);
         /// Longest session expiry; clients that ask for more are told this one.
         session_expiry_max: Option<Duration> = None, optional(between(Duration::from_secs(1), Duration::from_secs(u32::MAX as u64 - 1)));
 

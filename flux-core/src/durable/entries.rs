@@ -105,6 +105,12 @@ impl Entries {
         self.slots.get(index).filter(|slot| !slot.empty()).map(|slot| slot.place)
     }
 
+    /// [`Event::weight`] of an entry that is there, 0 of one that is not.
+    pub(super) fn weight_of(&self, seq: Seq) -> u64 {
+        let slot = seq.0.checked_sub(self.base).and_then(|index| self.slots.get(usize::try_from(index).ok()?));
+        slot.filter(|slot| !slot.empty()).map_or(0, Slot::weight)
+    }
+
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         self.slots.iter().filter(|slot| !slot.empty()).map(|slot| slot.place)
     }

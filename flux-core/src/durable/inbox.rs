@@ -48,12 +48,12 @@ impl Inbox {
     pub(super) fn push(&self, transaction: Transaction) -> Receipt {
         let bytes = transaction.operations.iter().map(weight).sum::<usize>();
         let mut state = self.state.lock();
-        if state.closed {
-            return Receipt::refused(Refusal::ShuttingDown);
-        }
         let full = state.bytes > 0 && state.bytes + bytes > limits::COMMIT_QUEUE_LIMIT_BYTES;
-        if full || bytes > limits::TRANSACTION_BYTES {
-            return Receipt::refused(Refusal::QuotaExceeded);
+        if state.closed || full || bytes > limits::TRANSACTION_BYTES {
+            let refusal = if state.closed { Refusal::ShuttingDown } else { Refusal::QuotaExceeded };
+            drop(state);
+            transaction.retract();
+            return Receipt::refused(refusal);
         }
         let (answer, receipt) = Receipt::pending();
         state.bytes += bytes;

@@ -42,6 +42,17 @@ pub struct Transaction {
     pub operations: SmallVec<[Operation; 2]>,
 }
 
+impl Transaction {
+    /// Tells the owners of what would have been appended that it was not.
+    pub(super) fn retract(self) {
+        for operation in self.operations {
+            if let Operation::Append(append) = operation {
+                append.owner.unstored(append.delivery.event.weight() as u64);
+            }
+        }
+    }
+}
+
 pub enum Operation {
     /// The store gives it the queue's next [`Seq`]. `PutSession` comes first: an entry for a queue without a session is left out.
     Append(Append),

@@ -19,6 +19,8 @@ struct Staged {
     /// Its entries go before this frame ends.
     cleared: bool,
     next: Seq,
+    /// Entries before this one have been displaced in this frame.
+    displaced_to: Seq,
 }
 
 /// An entry to be announced once it is stored.
@@ -32,24 +34,48 @@ impl Announcement {
     pub(super) fn announce(self) {
         self.owner.stored(self.seq, self.delivery);
     }
+
+    pub(super) fn retract(self) {
+        self.owner.unstored(self.delivery.event.weight() as u64);
+    }
 }
 
 #[derive(Default)]
 pub(super) struct Stage {
     queues: HashMap<QueueId, Staged>,
     pub(super) announcements: Vec<Announcement>,
+    pub(super) displacements: Vec<Displacement>,
+}
+
+/// An entry that goes to make room, and its weight.
+pub(super) struct Displacement {
+    seq: Seq,
+    weight: u64,
+    owner: Arc<dyn Stored>,
+}
+
+impl Displacement {
+    pub(super) fn announce(self) {
+        self.owner.displaced(self.seq, self.weight);
+    }
 }
 
 impl Stage {
     pub(super) fn clear(&mut self) {
         self.queues.clear();
         self.announcements.clear();
+        self.displacements.clear();
     }
 
     fn queue(&mut self, queue: QueueId, index: &Index) -> &mut Staged {
         self.queues.entry(queue).or_insert_with(|| {
             let known = index.queues.get(&queue).filter(|known| known.record != Place::default());
-            Staged { exists: known.is_some(), cleared: false, next: Seq(known.map_or(1, |known| known.next)) }
+            Staged {
+                exists: known.is_some(),
+                cleared: false,
+                next: Seq(known.map_or(1, |known| known.next)),
+                displaced_to: Seq(0),
+            }
         })
     }
 
@@ -69,6 +95,9 @@ impl Stage {
                 }
                 let seq = staged.next;
                 staged.next = seq.next();
+                if append.displaces {
+                    self.displace(append.queue, &append.owner, index, frame);
+                }
                 let event = &append.delivery.event;
                 let content = u32::try_from(event.weight() - size_of::<Event>()).expect("a message is shorter than 4 GiB");
                 frame.push(|out| {
@@ -126,6 +155,19 @@ impl Stage {
             }),
             Operation::DeleteRetained { topic } => push(frame, Record::DeleteRetained { topic: topic.as_str() }),
         }
+    }
+
+    /// Lets go of the oldest entry that is stored; entries of this very frame stay, so a queue may exceed its bound by a frame.
+    fn displace(&mut self, queue: QueueId, owner: &Arc<dyn Stored>, index: &Index, frame: &mut Frame) {
+        let Some(known) = index.queues.get(&queue) else { return };
+        let staged = self.queue(queue, index);
+        if staged.cleared {
+            return;
+        }
+        let Some(seq) = known.entries.run(staged.displaced_to, 1, usize::MAX).first().map(|(seq, _)| *seq) else { return };
+        staged.displaced_to = seq.next();
+        push(frame, Record::Remove { queue, seq });
+        self.displacements.push(Displacement { seq, weight: known.entries.weight_of(seq), owner: owner.clone() });
     }
 
     fn holds(&self, queue: QueueId, seq: Seq, index: &Index) -> bool {

@@ -84,6 +84,9 @@ impl Writer {
                 self.shared.transactions.fetch_add(answers.len() as u64, Ordering::Relaxed);
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 self.metrics.commit.observe(began.elapsed());
+                for displacement in self.stage.displacements.drain(..) {
+                    displacement.announce();
+                }
                 for announcement in self.stage.announcements.drain(..) {
                     announcement.announce();
                 }
@@ -91,6 +94,9 @@ impl Writer {
             }
             Err(error) => {
                 self.failed(&error);
+                for announcement in self.stage.announcements.drain(..) {
+                    announcement.retract();
+                }
                 self.shared.failures.fetch_add(1, Ordering::Relaxed);
                 Err(Refusal::StoreFailed)
             }
@@ -122,6 +128,9 @@ impl Writer {
             Ok(more) => more,
             Err(error) => {
                 self.failed(&error);
+                for announcement in self.stage.announcements.drain(..) {
+                    announcement.retract();
+                }
                 false
             }
         }

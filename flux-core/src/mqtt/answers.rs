@@ -65,9 +65,19 @@ impl RetainedWanted {
     }
 }
 
+#[derive(Debug)]
+struct Waiting {
+    receipt: Receipt,
+    answer: Answer,
+    since: Instant,
+}
+
+/// An answer that may be sent, what its receipt said, and since when it had waited.
+pub type Due = (Result<(), Refusal>, Answer, Instant);
+
 #[derive(Debug, Default)]
 pub struct Answers {
-    waiting: VecDeque<(Receipt, Answer, Instant)>,
+    waiting: VecDeque<Waiting>,
 }
 
 impl Answers {
@@ -84,17 +94,16 @@ impl Answers {
         match receipt {
             Receipt::Ready(outcome) if self.waiting.is_empty() => Some((outcome, answer)),
             receipt => {
-                self.waiting.push_back((receipt, answer, Instant::now()));
+                self.waiting.push_back(Waiting { receipt, answer, since: Instant::now() });
                 None
             }
         }
     }
 
-    /// The next answer that may be sent, and since when it had waited.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(Result<(), Refusal>, Answer, Instant)>> {
-        let Some((receipt, ..)) = self.waiting.front_mut() else { return Poll::Ready(None) };
-        let outcome = std::task::ready!(Pin::new(receipt).poll(context));
-        let answer = self.waiting.pop_front().map(|(_, answer, since)| (outcome, answer, since));
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Due>> {
+        let Some(next) = self.waiting.front_mut() else { return Poll::Ready(None) };
+        let outcome = std::task::ready!(Pin::new(&mut next.receipt).poll(context));
+        let answer = self.waiting.pop_front().map(|next| (outcome, next.answer, next.since));
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }

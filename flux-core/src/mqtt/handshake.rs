@@ -171,6 +171,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             reservation.session().take()
         };
         let session_present = kept.is_some();
+        if !session_present && server.metrics.sessions.get() >= server.settings.max_sessions as u64 {
+            reservation.remove();
+            return Err(HandshakeError::Refused(Reason::QuotaExceeded));
+        }
         let mut session = kept.unwrap_or_else(|| server.new_session(&client, Timestamp::now()));
         if expiry > 0 {
             server.make_durable(&mut session);

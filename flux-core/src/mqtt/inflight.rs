@@ -26,11 +26,12 @@ struct Slot {
     shared: Option<Delivery>,
 }
 
+/// The packet that is awaited from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    AwaitsPubAck,
-    AwaitsPubRec,
-    AwaitsPubComp,
+    PubAck,
+    PubRec,
+    PubComp,
 }
 
 /// A message that has left the window.
@@ -84,8 +85,8 @@ impl Outbound {
     /// Takes up a message with QoS 1 or 2 and gives its packet id. The caller has checked `room` (and `is_free` for a durable entry).
     pub fn send(&mut self, delivery: &Delivery, seq: Option<Seq>) -> u16 {
         let id = seq.map_or_else(|| self.free_id(), Self::id_of);
-        let phase = if delivery.qos == QoS::ExactlyOnce { Phase::AwaitsPubRec } else { Phase::AwaitsPubAck };
-        let shared = (delivery.shared.is_some() && phase == Phase::AwaitsPubAck && seq.is_none()).then(|| delivery.clone());
+        let phase = if delivery.qos == QoS::ExactlyOnce { Phase::PubRec } else { Phase::PubAck };
+        let shared = (delivery.shared.is_some() && phase == Phase::PubAck && seq.is_none()).then(|| delivery.clone());
         self.slots.insert(id, Slot { phase, seq, weight: delivery.event.weight() as u64, shared });
         id
     }
@@ -93,7 +94,7 @@ impl Outbound {
     /// Takes up a durable entry whose PUBREC had come before the connection broke: PUBREL is owed.
     pub fn send_release(&mut self, seq: Seq) -> u16 {
         let id = Self::id_of(seq);
-        self.slots.insert(id, Slot { phase: Phase::AwaitsPubComp, seq: Some(seq), weight: 0, shared: None });
+        self.slots.insert(id, Slot { phase: Phase::PubComp, seq: Some(seq), weight: 0, shared: None });
         id
     }
 
@@ -112,32 +113,30 @@ impl Outbound {
             return None;
         }
         let slot = self.slots.remove(&id)?;
-        let qos = if expected == Phase::AwaitsPubAck { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+        let qos = if expected == Phase::PubAck { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
         Some(Done { qos, seq: slot.seq, weight: slot.weight })
     }
 
     /// `None` for an id that awaits no PUBACK.
     pub fn pub_ack(&mut self, id: u16) -> Option<Done> {
-        self.finish(id, Phase::AwaitsPubAck)
+        self.finish(id, Phase::PubAck)
     }
 
     pub fn pub_rec(&mut self, id: u16, refused: bool) -> PubRec {
         match self.slots.get_mut(&id) {
-            Some(slot) if slot.phase == Phase::AwaitsPubComp => PubRec::ReleaseAgain,
-            Some(slot) if slot.phase == Phase::AwaitsPubRec && !refused => {
-                slot.phase = Phase::AwaitsPubComp;
+            Some(slot) if slot.phase == Phase::PubComp => PubRec::ReleaseAgain,
+            Some(slot) if slot.phase == Phase::PubRec && !refused => {
+                slot.phase = Phase::PubComp;
                 PubRec::Release(slot.seq)
             }
-            Some(slot) if slot.phase == Phase::AwaitsPubRec => {
-                self.finish(id, Phase::AwaitsPubRec).map_or(PubRec::NotFound, PubRec::Refused)
-            }
+            Some(slot) if slot.phase == Phase::PubRec => self.finish(id, Phase::PubRec).map_or(PubRec::NotFound, PubRec::Refused),
             _ => PubRec::NotFound,
         }
     }
 
     /// `None` for an id that awaits no PUBCOMP.
     pub fn pub_comp(&mut self, id: u16) -> Option<Done> {
-        self.finish(id, Phase::AwaitsPubComp)
+        self.finish(id, Phase::PubComp)
     }
 
     /// The connection is gone: empties the window.

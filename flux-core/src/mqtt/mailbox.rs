@@ -24,6 +24,9 @@ use crate::types::{ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, S
 /// Room for deliveries that an idle mailbox keeps.
 const IDLE_ITEMS: usize = 64;
 
+/// How far the front of a mailbox is searched for an entry that was displaced: the oldest is nearly always first.
+const DISPLACED_AMONG: usize = 16;
+
 /// One session's mailbox. It lives as long as the session: connections come and go.
 pub struct Mailbox {
     id: SubscriberId,
@@ -359,7 +362,7 @@ impl Subscriber for Mailbox {
             let Some(owner) = self.this.upgrade() else { return self.drop_for(DropReason::SessionEnded) };
             queue.entries += 1;
             queue.bytes += weight;
-            handover.appends.push(Append { queue: queue.id, delivery, owner });
+            handover.appends.push(Append { queue: queue.id, delivery, displaces: full, owner });
             return Delivered::Accepted;
         }
         if !state.connected {
@@ -398,6 +401,27 @@ impl Subscriber for Mailbox {
 }
 
 impl Stored for Mailbox {
+    fn unstored(&self, weight: u64) {
+        self.metrics.dropped.of(DropReason::NotStored).add(1);
+        self.entry_gone(weight);
+    }
+
+    fn displaced(&self, seq: Seq, weight: u64) {
+        self.metrics.dropped.of(DropReason::QueueFull).add(1);
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Some(queue) = &mut state.queue else { return };
+        queue.entries = queue.entries.saturating_sub(1);
+        queue.bytes = queue.bytes.saturating_sub(weight);
+        // What is gone from the disk and not yet sent is not sent any more; live deliveries may stand before it.
+        let place =
+            state.items.iter().take(DISPLACED_AMONG).position(|item| matches!(item, Item::Stored(found, _) if *found == seq));
+        if let Some(item) = place.and_then(|place| state.items.remove(place)) {
+            queue.cached -= 1;
+            queue.cached_bytes -= item.delivery().event.weight();
+        }
+    }
+
     fn stored(&self, seq: Seq, delivery: Delivery) {
         let mut state = self.state.lock();
         let state = &mut *state;

@@ -23,10 +23,6 @@ use crate::telemetry::TraceRecord;
 use crate::types::limits;
 use crate::types::{Delivery, DropReason, QoS, QueueId, Refusal, Seq, Timestamp};
 
-/// Entries read from the durable queue at a time, and their bytes: enough to fill a write, few enough not to keep the thread.
-const ENTRIES_PER_READ: usize = 128;
-const BYTES_PER_READ: usize = 128 * 1024;
-
 /// Packet ids repeat after this many durable entries.
 const PACKET_IDS: u64 = 65_535;
 
@@ -233,8 +229,8 @@ impl Dialogue {
 
     /// Sends entries of the durable queue that are not in memory. `false` when the window is full or nothing could be read.
     fn deliver_from_disk(&mut self, queue: QueueId, from: Seq, last: Seq, now: Timestamp, out: &mut Vec<u8>) -> bool {
-        let room = self.session.outbound.room().min(ENTRIES_PER_READ);
-        let entries = match self.server.store.read(queue, from, room, BYTES_PER_READ) {
+        let room = self.session.outbound.room().min(limits::QUEUE_READ_ENTRIES);
+        let entries = match self.server.store.read(queue, from, room, limits::QUEUE_READ_BYTES) {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::error!(client_id = %self.session.client(), %error, "a durable queue cannot be read");

@@ -16,6 +16,7 @@ use crate::bus::EventBus;
 use crate::bus::Handover;
 use crate::bus::Route;
 use crate::durable::DurableStore;
+use crate::durable::EntryState;
 use crate::durable::Operation;
 use crate::durable::Recovered;
 use crate::durable::RecoveredSession;
@@ -28,7 +29,8 @@ use crate::ingress::NewEvent;
 use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
 use crate::telemetry::Traces;
-use crate::types::{ClientId, Delivery, DropReason, QoS, Refusal, Seq, SubscriberId, Timestamp, TopicName};
+use crate::types::limits;
+use crate::types::{ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, SubscriberId, Timestamp, TopicName};
 
 /// The MQTT server of this node, without its sockets.
 pub struct Server {
@@ -150,6 +152,9 @@ impl Server {
         self.metrics.subscriptions.sub(subscriptions.len() as u64);
         self.metrics.dropped.of(DropReason::SessionEnded).add(profile.mailbox.depth().queue_entries);
         if let Some(queue) = session.queue {
+            if subscriptions.keys().any(|subscription| subscription.group.is_some()) {
+                self.reassign_queue(&profile, queue, session.resume_at);
+            }
             drop(self.commit(Operation::DeleteSession { queue }));
             self.metrics.durable_sessions.sub(1);
         }
@@ -175,6 +180,26 @@ impl Server {
             }
         }
         lost
+    }
+
+    /// What a durable queue holds for shared groups goes to their other members (MQTT 5 §4.8.2).
+    fn reassign_queue(&self, profile: &Profile, queue: QueueId, mut from: Seq) {
+        loop {
+            let entries = match self.store.read(queue, from, limits::QUEUE_READ_ENTRIES, limits::QUEUE_READ_BYTES) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    tracing::error!(client_id = %profile.client, %error, "a durable queue cannot be read");
+                    return;
+                }
+            };
+            let Some(last) = entries.last() else { return };
+            from = last.seq.next();
+            let queued = entries.into_iter().filter_map(|entry| match entry.state {
+                EntryState::Queued(delivery) => Some(delivery),
+                EntryState::Released => None,
+            });
+            self.reassign(profile, queued);
+        }
     }
 
     pub fn publish_will(&self, client: &ClientId, username: Option<Arc<str>>, will: Will) {

@@ -7,6 +7,8 @@ use crate::types::NodeId;
 pub struct Settings {
     pub node: NodeId,
     pub max_connections: usize,
+    /// Connected or not.
+    pub max_sessions: usize,
     pub max_packet_size: u32,
     /// QoS 1 and 2 messages a client may have under way to us (MQTT 5 §3.2.2.3.3).
     pub receive_maximum: u16,
@@ -77,6 +79,7 @@ impl Default for Settings {
         Settings {
             node: NodeId::new("local"),
             max_connections: 100_000,
+            max_sessions: 1_000_000,
             max_packet_size: 1024 * 1024,
             receive_maximum: 1024,
             max_inflight: 1024,

@@ -14,6 +14,7 @@ pub fn mqtt(config: &Config, node: NodeId) -> mqtt::Settings {
     mqtt::Settings {
         node,
         max_connections: mqtt.max_connections,
+        max_sessions: mqtt.max_sessions,
         max_packet_size: u32::try_from(mqtt.max_packet_size.0).unwrap_or(u32::MAX),
         receive_maximum: mqtt.receive_maximum,
         max_inflight: mqtt.max_inflight,

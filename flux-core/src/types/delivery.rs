@@ -55,16 +55,19 @@ pub enum DropReason {
     QueueFull,
     /// The session ended while the message waited.
     SessionEnded,
+    /// The durable store could not write it: its publisher was not told that it was safe.
+    NotStored,
 }
 
 impl DropReason {
-    pub const ALL: [DropReason; 6] = [
+    pub const ALL: [DropReason; 7] = [
         DropReason::SlowSubscriber,
         DropReason::Offline,
         DropReason::TooLarge,
         DropReason::Expired,
         DropReason::QueueFull,
         DropReason::SessionEnded,
+        DropReason::NotStored,
     ];
 
     /// The word in metrics and the API.
@@ -76,6 +79,7 @@ impl DropReason {
             DropReason::Expired => "expired",
             DropReason::QueueFull => "queue_full",
             DropReason::SessionEnded => "session_ended",
+            DropReason::NotStored => "not_stored",
         }
     }
 }

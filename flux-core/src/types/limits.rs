@@ -54,6 +54,12 @@ pub const QUEUE_CACHE_MESSAGES: usize = 1_000;
 /// See [`QUEUE_CACHE_MESSAGES`]; the bound in bytes.
 pub const QUEUE_CACHE_BYTES: usize = 1024 * 1024;
 
+/// Entries read from a durable queue at a time: enough to fill a write, few enough not to keep the thread.
+pub const QUEUE_READ_ENTRIES: usize = 128;
+
+/// See [`QUEUE_READ_ENTRIES`]; the bound in bytes.
+pub const QUEUE_READ_BYTES: usize = 128 * 1024;
+
 /// How long a connection may take to send CONNECT, TLS and WebSocket handshakes included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
