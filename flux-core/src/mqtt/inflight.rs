@@ -17,7 +17,7 @@ pub struct Outbound {
 
 #[derive(Debug)]
 struct Slot {
-    phase: Phase,
+    awaits: Awaits,
     /// Its place in the durable queue.
     seq: Option<Seq>,
     /// For the bounds of the queue.
@@ -28,10 +28,13 @@ struct Slot {
 
 /// The packet that is awaited from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    PubAck,
-    PubRec,
-    PubComp,
+enum Awaits {
+    /// PUBACK.
+    Acknowledgement,
+    /// PUBREC.
+    Receipt,
+    /// PUBCOMP.
+    Completion,
 }
 
 /// A message that has left the window.
@@ -85,16 +88,16 @@ impl Outbound {
     /// Takes up a message with QoS 1 or 2 and gives its packet id. The caller has checked `room` (and `is_free` for a durable entry).
     pub fn send(&mut self, delivery: &Delivery, seq: Option<Seq>) -> u16 {
         let id = seq.map_or_else(|| self.free_id(), Self::id_of);
-        let phase = if delivery.qos == QoS::ExactlyOnce { Phase::PubRec } else { Phase::PubAck };
-        let shared = (delivery.shared.is_some() && phase == Phase::PubAck && seq.is_none()).then(|| delivery.clone());
-        self.slots.insert(id, Slot { phase, seq, weight: delivery.event.weight() as u64, shared });
+        let awaits = if delivery.qos == QoS::ExactlyOnce { Awaits::Receipt } else { Awaits::Acknowledgement };
+        let shared = (delivery.shared.is_some() && awaits == Awaits::Acknowledgement && seq.is_none()).then(|| delivery.clone());
+        self.slots.insert(id, Slot { awaits, seq, weight: delivery.event.weight() as u64, shared });
         id
     }
 
     /// Takes up a durable entry whose PUBREC had come before the connection broke: PUBREL is owed.
     pub fn send_release(&mut self, seq: Seq) -> u16 {
         let id = Self::id_of(seq);
-        self.slots.insert(id, Slot { phase: Phase::PubComp, seq: Some(seq), weight: 0, shared: None });
+        self.slots.insert(id, Slot { awaits: Awaits::Completion, seq: Some(seq), weight: 0, shared: None });
         id
     }
 
@@ -108,35 +111,37 @@ impl Outbound {
         }
     }
 
-    fn finish(&mut self, id: u16, expected: Phase) -> Option<Done> {
-        if self.slots.get(&id)?.phase != expected {
+    fn finish(&mut self, id: u16, expected: Awaits) -> Option<Done> {
+        if self.slots.get(&id)?.awaits != expected {
             return None;
         }
         let slot = self.slots.remove(&id)?;
-        let qos = if expected == Phase::PubAck { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+        let qos = if expected == Awaits::Acknowledgement { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
         Some(Done { qos, seq: slot.seq, weight: slot.weight })
     }
 
     /// `None` for an id that awaits no PUBACK.
     pub fn pub_ack(&mut self, id: u16) -> Option<Done> {
-        self.finish(id, Phase::PubAck)
+        self.finish(id, Awaits::Acknowledgement)
     }
 
     pub fn pub_rec(&mut self, id: u16, refused: bool) -> PubRec {
         match self.slots.get_mut(&id) {
-            Some(slot) if slot.phase == Phase::PubComp => PubRec::ReleaseAgain,
-            Some(slot) if slot.phase == Phase::PubRec && !refused => {
-                slot.phase = Phase::PubComp;
+            Some(slot) if slot.awaits == Awaits::Completion => PubRec::ReleaseAgain,
+            Some(slot) if slot.awaits == Awaits::Receipt && !refused => {
+                slot.awaits = Awaits::Completion;
                 PubRec::Release(slot.seq)
             }
-            Some(slot) if slot.phase == Phase::PubRec => self.finish(id, Phase::PubRec).map_or(PubRec::NotFound, PubRec::Refused),
+            Some(slot) if slot.awaits == Awaits::Receipt => {
+                self.finish(id, Awaits::Receipt).map_or(PubRec::NotFound, PubRec::Refused)
+            }
             _ => PubRec::NotFound,
         }
     }
 
     /// `None` for an id that awaits no PUBCOMP.
     pub fn pub_comp(&mut self, id: u16) -> Option<Done> {
-        self.finish(id, Phase::PubComp)
+        self.finish(id, Awaits::Completion)
     }
 
     /// The connection is gone: empties the window.
