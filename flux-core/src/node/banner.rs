@@ -22,7 +22,7 @@ pub struct Banner<'a> {
 pub fn banner(about: &Banner<'_>) -> String {
     let mut text = format!("FLUX IOT {} is running as {}\n\n", env!("CARGO_PKG_VERSION"), about.node);
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<20}{value}");
+        let _ = writeln!(text, "  {name:<22}{value}");
     };
     for Listening { protocol, address } in about.listening {
         let local = reachable(*address);
@@ -96,9 +96,9 @@ mod tests {
             format!(
                 "FLUX IOT {version} is running as n1
 
-  MQTT                127.0.0.1:1883
-  HTTP API            http://127.0.0.1:3000  (documentation: http://127.0.0.1:3000/docs)
-  Data                /data
+  MQTT                  127.0.0.1:1883
+  HTTP API              http://127.0.0.1:3000  (documentation: http://127.0.0.1:3000/docs)
+  Data                  /data
 
 Try next
   mosquitto_sub -h 127.0.0.1 -p 1883 -t 'hello/#' -v
@@ -113,7 +113,7 @@ Try next
     fn what_is_needed_to_connect_is_in_the_commands() {
         let text = text(&[("mqtts", "[::]:8883"), ("wss", "[::]:8084"), ("http", "0.0.0.0:3001")], true, true);
         for wanted in [
-            "MQTT over TLS       [::]:8883\n",
+            "MQTT over TLS         [::]:8883\n",
             "wss://[::1]:8084/mqtt\n",
             "mosquitto_sub -h ::1 -p 8883 --cafile CA.pem -u USER -P PASSWORD -t",
             "FLUX_TOKEN=… fluxctl cluster status --url http://127.0.0.1:3001\n",
