@@ -9,6 +9,7 @@ mod live;
 pub mod outcome;
 mod publisher;
 mod run;
+mod schedule;
 mod subscriber;
 mod tally;
 mod worker;

@@ -287,7 +287,8 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         let mut outcome = Outcome::empty(self.interrupted, window);
         outcome.generator = self.generator.used().unwrap_or_default();
         outcome.server = self.server.as_mut().and_then(Watched::used);
-        outcome.machine = machine.used();
+        let server = outcome.server.as_ref().map_or(0.0, |server| server.cores);
+        outcome.machine = machine.used(outcome.generator.cores + server);
         outcome
     }
 

@@ -19,20 +19,17 @@ use crate::plan::wiring::Wiring;
 use crate::wire::Protocol;
 use crate::wire::template::PublishTemplate;
 
-use super::alarm::Alarm;
 use super::connect::{ConnectError, Opened, Opening, open};
 use super::connection::{Bench, Connection, Role, drive};
 use super::live::{Live, add};
 use super::publisher::{Outgoing, Publisher};
+use super::schedule::release_on_time;
 use super::subscriber::Subscriber;
 use super::tally::{Tally, Window};
 
 /// Handshakes under way at once, over all workers: below the smallest listen backlog in use (mosquitto's 100), because a
 /// connection beyond it waits a second for its SYN to be repeated.
 const CONNECTING_AT_ONCE: usize = 64;
-
-/// The shortest time between two looks at the schedule. Shorter would make the generator's wake-ups the load.
-const TICK: Duration = Duration::from_micros(200);
 
 /// Seconds between two PINGREQ of a connection, well within the keep-alive.
 const PING_EVERY: usize = 45;
@@ -370,39 +367,5 @@ impl Worker {
             }
         }
         findings
-    }
-}
-
-/// Releases each message when it is due. `publishers` in the order of their first message.
-async fn release_on_time(publishers: Vec<Rc<RefCell<Connection>>>, bench: Rc<Bench>) -> io::Result<()> {
-    let alarm = Alarm::new()?;
-    let mut turn = 0;
-    loop {
-        let (mut due, mut shed) = (0, 0);
-        let now = bench.clock.now();
-        let next = loop {
-            let Some(connection) = publishers.get(turn) else { break None };
-            let mut connection = connection.borrow_mut();
-            let Role::Publisher(publisher) = &mut connection.role else { break None };
-            match publisher.next_due() {
-                Some(at) if at <= now => {
-                    shed += publisher.release();
-                    due += 1;
-                    let mut tally = bench.tally.borrow_mut();
-                    if tally.window.contains(at) {
-                        tally.lag.record(now - at);
-                    }
-                    connection.wake();
-                    turn = if turn + 1 == publishers.len() { 0 } else { turn + 1 };
-                }
-                next => break next,
-            }
-        };
-        add(&bench.live.due, due);
-        add(&bench.live.shed, shed);
-        match next {
-            Some(at) => alarm.sleep(Duration::from_nanos(at - now).max(TICK)).await?,
-            None => return Ok(()),
-        }
     }
 }

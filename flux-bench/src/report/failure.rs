@@ -14,30 +14,30 @@ pub struct Failure {
     kind: &'static str,
     pub code: &'static str,
     pub exit: u8,
-    error: String,
+    error: Box<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+    hint: Option<Box<str>>,
 }
 
 impl Failure {
-    pub fn new(exit: u8, code: &'static str, error: impl Into<String>) -> Self {
+    pub fn new(exit: u8, code: &'static str, error: impl Into<Box<str>>) -> Self {
         Self { api_version: API_VERSION, kind: "Error", code, exit, error: error.into(), cause: None, hint: None }
     }
 
-    pub fn usage(error: impl Into<String>) -> Self {
+    pub fn usage(error: impl Into<Box<str>>) -> Self {
         Self::new(2, "usage", error)
     }
 
     #[must_use]
-    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+    pub fn cause(mut self, cause: impl Into<Box<str>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Box<str>>) -> Self {
         self.hint = Some(hint.into());
         self
     }

@@ -222,6 +222,9 @@ fn remarks(settings: &Settings, outcome: &Outcome, judgement: &Judgement) -> Vec
     if settings.scenario != Scenario::Conns {
         lines.push(format!("bounded by: {}", bounded_by(settings, outcome)));
     }
+    if outcome.lag.percentiles().count > 0 && full(outcome) {
+        lines.push("note: the machine was full; latencies include the generator's own wait for a processor".to_owned());
+    }
     if cfg!(debug_assertions) {
         lines.push("note: this is a debug build of flux-bench; build with --release before believing a rate".to_owned());
     }
@@ -240,10 +243,11 @@ fn bounded_by(settings: &Settings, outcome: &Outcome) -> String {
         && outcome.sent_in_window > 0
         && outcome.totals.shed == 0
         && outcome.draining < 1_000_000_000
+        && !full(outcome)
     {
         return format!("the offered rate ({shares})");
     }
-    if outcome.machine.busy.is_some_and(|busy| busy > 0.93) {
+    if full(outcome) {
         return format!("the machine's processors ({shares})");
     }
     if generator > 0.93 * settings.workers as f64 {
@@ -256,6 +260,11 @@ fn bounded_by(settings: &Settings, outcome: &Outcome) -> String {
         );
     }
     format!("the server ({shares}, machine not full)")
+}
+
+/// No processor was left, so that everyone waited for one, the generator too.
+fn full(outcome: &Outcome) -> bool {
+    outcome.machine.busy.is_some_and(|busy| busy > 0.93)
 }
 
 fn next(settings: &Settings, judgement: &Judgement) -> String {

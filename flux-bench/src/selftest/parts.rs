@@ -127,7 +127,7 @@ async fn measure(settings: Settings, faults: Faults) -> Result<(Outcome, Committ
     let settings = Settings { server: broker.address()?, ..settings };
     let books = broker.books();
     let server = tokio::spawn(broker.serve());
-    let outcome = engine::run(settings, &mut Silent, std::future::pending()).await;
+    let outcome = Box::pin(engine::run(settings, &mut Silent, std::future::pending())).await;
     server.abort();
     let (committed, held) = (books.committed(), books.held());
     Ok((outcome?, committed, held))

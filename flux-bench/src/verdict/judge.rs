@@ -9,6 +9,9 @@ const SAMPLES_WANTED: u64 = 1_000;
 /// A generator that notices due messages within this time is punctual whatever the server does.
 const LAG_ALLOWED_MS: f64 = 1.0;
 
+/// How much of the measured response time may be the generator's own lag.
+const LAG_SHARE: f64 = 0.25;
+
 /// Of one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -127,8 +130,8 @@ fn doubts(settings: &Settings, outcome: &Outcome) -> Vec<String> {
     let measured = match settings.load {
         Load::Paced(_) => {
             let (lag, response) = (outcome.lag.percentiles().p99, outcome.response.percentiles());
-            if lag > LAG_ALLOWED_MS && lag > response.p99 / 2.0 {
-                found.push(format!("the generator was late: its own lag (p99 {lag:.2} ms) is most of what it measured"));
+            if lag > LAG_ALLOWED_MS && lag > response.p99 * LAG_SHARE {
+                found.push(format!("the generator was late: its own lag (p99 {lag:.2} ms) is too much of what it measured"));
             }
             response.count
         }

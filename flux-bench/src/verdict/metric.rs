@@ -93,8 +93,12 @@ pub fn generator_microseconds_per_delivery(outcome: &Outcome) -> Option<f64> {
     (outcome.delivered_in_window > 0).then(|| outcome.generator.cpu_seconds * 1e6 / outcome.delivered_in_window as f64)
 }
 
+/// With fewer connections their memory is lost in the noise of the server's own.
+const CONNECTIONS_TO_TELL: u64 = 1_000;
+
 /// What the server's memory grew by while connections were opened, KB (1,024 bytes) each.
 pub fn kilobytes_per_connection(outcome: &Outcome) -> Option<f64> {
     let (before, after) = outcome.server_memory?;
-    (outcome.totals.connected > 0).then(|| (after as f64 - before as f64) / 1_024.0 / outcome.totals.connected as f64)
+    let connections = outcome.totals.connected;
+    (connections >= CONNECTIONS_TO_TELL).then(|| after.saturating_sub(before) as f64 / 1_024.0 / connections as f64)
 }
