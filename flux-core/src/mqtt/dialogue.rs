@@ -23,6 +23,7 @@ use super::session::Session;
 use super::tally::Tally;
 use super::topics::Topics;
 use crate::bus::Subscriber;
+use crate::durable::Operation;
 use crate::durable::Transaction;
 use crate::hook::Identity;
 use crate::receipt::Receipt;
@@ -57,7 +58,7 @@ pub struct Dialogue {
     pub(super) aliases: IncomingAliases,
     pub(super) sending: Sending,
     /// Durable entries that the client has acknowledged in this turn.
-    pub(super) acknowledged: Transaction,
+    pub(super) acknowledged: Vec<Operation>,
     /// The last such transaction: what it removed must be gone before the session moves on.
     pub(super) settled: Receipt,
     pub(super) hold: Option<Box<Hold>>,
@@ -86,7 +87,7 @@ impl Dialogue {
             topics: Topics::default(),
             aliases: IncomingAliases::default(),
             sending,
-            acknowledged: Transaction::default(),
+            acknowledged: Vec::new(),
             settled: Receipt::SAFE,
             hold: None,
             deferred: Vec::new(),
@@ -155,8 +156,9 @@ impl Dialogue {
 
     /// Hands what was acknowledged in this turn to the store.
     pub fn settle(&mut self) {
-        if !self.acknowledged.operations.is_empty() {
-            self.settled = self.server.store.commit(std::mem::take(&mut self.acknowledged));
+        if !self.acknowledged.is_empty() {
+            let operations = std::mem::take(&mut self.acknowledged).into();
+            self.settled = self.server.store.commit(Transaction { operations });
         }
     }
 
@@ -280,7 +282,7 @@ impl Dialogue {
             self.session.will_at = None;
             self.session.set_will(None);
             let username = profile.username();
-            server.publish_will(self.session.client(), username, will);
+            server.publish_will(self.session.client(), username, *will);
         }
         // Not stored means that after a crash the time without a connection counts from the restart: later, never earlier.
         let _ = server.store_session(&self.session, Some(now)).await;

@@ -283,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         session.will_at = None;
         session.expires_at = None;
         session.set_expiry(expiry);
-        session.set_will(connect.will.clone());
+        session.set_will(connect.will.clone().map(Box::new));
         let mut facts = session.profile.facts.lock();
         facts.username = identity.username.clone();
         facts.version = connect.version;

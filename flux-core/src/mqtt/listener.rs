@@ -47,7 +47,8 @@ pub async fn accept(server: Arc<Server>, listener: TcpListener, transport: Trans
         match accepted {
             Ok((tcp, peer)) => {
                 let origin = Origin { peer, transport: transport.kind() };
-                tasks.spawn("connection", serve(server.clone(), tcp, origin, transport.clone()));
+                // Boxed once here: every future that wraps another keeps room for it twice.
+                tasks.spawn("connection", Box::pin(serve(server.clone(), tcp, origin, transport.clone())));
                 pace.wait().await;
             }
             Err(error) => {

@@ -139,7 +139,7 @@ impl Dialogue {
 
     fn forget_entry(&mut self, seq: Seq, weight: u64) {
         let Some(queue) = self.session.queue else { return };
-        self.acknowledged.operations.push(Operation::Remove { queue, seq });
+        self.acknowledged.push(Operation::Remove { queue, seq });
         self.session.mailbox().entry_gone(weight);
     }
 

@@ -159,7 +159,7 @@ impl Server {
             self.metrics.durable_sessions.sub(1);
         }
         if let Some(will) = session.will.take() {
-            self.publish_will(session.client(), profile.username(), will);
+            self.publish_will(session.client(), profile.username(), *will);
         }
         self.metrics.sessions.sub(1);
     }
@@ -237,7 +237,7 @@ impl Server {
         if let Some(will) = session.will.take() {
             session.set_will(None);
             let username = session.profile.username();
-            self.publish_will(client, username, will);
+            self.publish_will(client, username, *will);
         }
         if let Some(at) = session.due_at() {
             self.deadlines.add(at, client.clone());
@@ -265,7 +265,7 @@ impl Server {
             let record = SessionRecord::decode(&found.record)?;
             let mut session = self.restore(&found, &record).await;
             let will = wills.remove(session.client());
-            session.set_will(will.map(WillRecord::into_will));
+            session.set_will(will.map(|will| Box::new(will.into_will())));
             // A connection that the crash cut ended now, as far as anyone can tell.
             session.park(record.disconnected_at.unwrap_or(now));
             self.park(session);

@@ -27,7 +27,7 @@ pub struct Session {
     pub resume_at: Seq,
     /// The last durable entry that was ever sent: up to here a PUBLISH carries DUP.
     pub sent_up_to: Seq,
-    pub will: Option<Will>,
+    pub will: Option<Box<Will>>,
     /// When the will is due and when the session ends, while there is no connection.
     pub will_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
@@ -145,7 +145,7 @@ impl Session {
         facts.durable = self.queue.is_some();
     }
 
-    pub fn set_will(&mut self, will: Option<Will>) {
+    pub fn set_will(&mut self, will: Option<Box<Will>>) {
         self.profile.facts.lock().will = will.as_ref().map(|will| WillInfo {
             topic: will.topic.clone(),
             qos: will.qos,
