@@ -42,7 +42,11 @@ impl Alarm {
         loop {
             let mut ready = self.timer.readable().await?;
             match ready.try_io(|descriptor| descriptor.get_ref().0.wait().map_err(io::Error::from)) {
-                Ok(result) => return result,
+                Ok(result) => {
+                    // It will not fire again by itself: without this the next sleep begins with a read in vain.
+                    ready.clear_ready();
+                    return result;
+                }
                 Err(_would_block) => continue,
             }
         }
