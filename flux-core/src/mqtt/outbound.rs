@@ -237,7 +237,10 @@ impl Dialogue {
                 return false;
             }
         };
-        let complete = entries.len() < room;
+        // A read ends at its bounds, too: only one that finds nothing says that the rest was removed.
+        if entries.first().is_none_or(|entry| entry.seq > last) {
+            self.session.mailbox().read_up_to(last.next());
+        }
         for entry in entries {
             if entry.seq > last {
                 break;
@@ -255,9 +258,6 @@ impl Dialogue {
                 }
             }
             self.session.mailbox().read_up_to(entry.seq.next());
-        }
-        if complete {
-            self.session.mailbox().read_up_to(last.next());
         }
         true
     }

@@ -23,6 +23,7 @@ mod scram;
 mod server;
 mod sessions;
 mod shared;
+mod slow;
 mod subscribe;
 mod topics;
 mod v3;
