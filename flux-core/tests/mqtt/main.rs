@@ -19,6 +19,7 @@ mod order;
 mod publish;
 mod qos;
 mod retain;
+mod rumqtt;
 mod scram;
 mod server;
 mod sessions;

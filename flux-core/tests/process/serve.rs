@@ -34,11 +34,13 @@ impl Serve {
         panic!("flux-core serve ended before it served: {:?}, {banner:?}", process.wait());
     }
 
-    /// The address on the line of the banner that begins with `name`.
+    /// The address on the line of the banner with this `name`: the name, at least two spaces, the value.
     pub fn address(&self, name: &str) -> SocketAddr {
-        let named = |line: &&String| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.starts_with("  "));
-        let line = self.banner.iter().find(named).unwrap_or_else(|| panic!("{name} is not in {:?}", self.banner));
-        let value = line.trim_start()[name.len()..].split_whitespace().next().expect("a value");
+        let value = |line: &String| {
+            line.trim_start().split_once("  ").filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
+        };
+        let value = self.banner.iter().find_map(value).unwrap_or_else(|| panic!("{name} is not in {:?}", self.banner));
+        let value = value.split_whitespace().next().expect("a value");
         let value = value.split_once("://").map_or(value, |(_, rest)| rest);
         value.split('/').next().and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{value} is not an address"))
     }
