@@ -210,7 +210,7 @@ async fn mqtt5_3_1_4_2_a_wrong_password_is_refused() {
 }
 
 #[tokio::test]
-async fn mqtt311_3_1_4_2_a_wrong_password_is_refused() {
+async fn mqtt311_3_2_2_5_a_wrong_password_is_refused() {
     let server = Server::with(&[("security.users.device", &stored("secret"))]).await;
     assert!(matches!(refused(&server, Version::V311, Connect::v311("c").login("device", "wrong").encode()).await, Some(4 | 5)));
     assert_eq!(refused(&server, Version::V311, Connect::v311("c").encode()).await, Some(5));

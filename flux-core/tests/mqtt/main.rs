@@ -25,6 +25,7 @@ mod server;
 mod sessions;
 mod shared;
 mod slow;
+mod statements;
 mod subscribe;
 mod topics;
 mod v3;
