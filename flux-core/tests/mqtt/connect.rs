@@ -139,7 +139,7 @@ async fn mqtt5_3_1_2_22_silence_beyond_one_and_a_half_keep_alives_closes_the_con
     let mut watcher = server.v5("watcher").await;
     watcher.subscribe("will", 0).await;
     let mut client = server.client(Connect::v5("silent").keep_alive(1).will(Publish::new("will", "gone"))).await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     client.disconnected(0x8D).await;
     assert!(began.elapsed() >= Duration::from_millis(1_400), "closed after {:?} already", began.elapsed());
     assert_eq!(watcher.receive().await.text(), "gone", "as if the network had failed: with the will");

@@ -25,7 +25,7 @@ async fn in_order(qos: u8, connect: Connect) {
     let mut client = server.client(connect).await;
     client.subscribe("order/#", qos).await;
     let mut publisher = server.v5("publisher").await;
-    let sending = tokio::spawn(async move {
+    let sending = async {
         for number in 0..300_u16 {
             publisher.send_publish(&Publish::new("order/t", number.to_string()).qos(qos).id(number + 1)).await;
             match qos {
@@ -38,11 +38,13 @@ async fn in_order(qos: u8, connect: Connect) {
                 }
             }
         }
-    });
-    for number in 0..300 {
-        assert_eq!(client.receive().await.text(), number.to_string());
-    }
-    sending.await.expect("the publisher finishes");
+    };
+    let receiving = async {
+        for number in 0..300 {
+            assert_eq!(client.receive().await.text(), number.to_string());
+        }
+    };
+    tokio::join!(sending, receiving);
 }
 
 #[tokio::test]

@@ -117,15 +117,17 @@ async fn mqtt5_3_8_4_4_replacing_a_subscription_sends_retained_messages_and_lose
     client.subscribe("#", 1).await;
     assert_eq!(client.receive().await.text(), "retained");
     let mut publisher = server.v5("publisher").await;
-    let publishing = tokio::spawn(async move {
+    let publishing = async {
         for number in 0..200 {
             publisher.publish(Publish::new("count", number.to_string()).qos(1)).await;
         }
-    });
-    for _ in 0..20 {
-        client.subscribe("#", 1).await;
-    }
-    publishing.await.expect("the publisher finishes");
+    };
+    let replacing = async {
+        for _ in 0..20 {
+            client.subscribe("#", 1).await;
+        }
+    };
+    tokio::join!(publishing, replacing);
     let (mut counted, mut retained) = (0, 0);
     while counted < 200 || retained < 20 {
         let message = client.receive().await;

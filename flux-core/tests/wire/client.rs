@@ -107,11 +107,11 @@ impl Client {
                 self.largest = self.largest.max(length);
                 return Some(Some(packet));
             }
-            let mut buffer = [0; 16 * 1024];
-            match tokio::time::timeout_at(deadline, self.stream.read(&mut buffer)).await {
+            self.received.reserve(16 * 1024);
+            match tokio::time::timeout_at(deadline, self.stream.read_buf(&mut self.received)).await {
                 Err(_elapsed) => return None,
                 Ok(Ok(0) | Err(_)) => return Some(None),
-                Ok(Ok(count)) => self.received.extend(&buffer[..count]),
+                Ok(Ok(_)) => {}
             }
         }
     }

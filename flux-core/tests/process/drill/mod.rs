@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use self::dice::Dice;
 use self::publisher::Publisher;
@@ -43,9 +44,14 @@ async fn kill_9_loses_no_acknowledged_message_and_repeats_no_qos_2_message() {
     let mut server = Serve::with(folder.path(), &ROOM);
     let steady = Subscriber::subscribe("steady", false, server.mqtt()).await;
     let fickle = Subscriber::subscribe("fickle", true, server.mqtt()).await;
-    let subscribers = [steady, fickle].map(|subscriber| tokio::spawn(subscriber.run(seen.clone())));
-    let publishers =
-        [(0, 1), (1, 2), (2, 1), (3, 2)].map(|(number, qos)| tokio::spawn(Publisher::new(number, qos).run(seen.clone())));
+    let mut subscribers = JoinSet::new();
+    for subscriber in [steady, fickle] {
+        subscribers.spawn(subscriber.run(seen.clone()));
+    }
+    let mut publishers = JoinSet::new();
+    for (number, qos) in [(0, 1), (1, 2), (2, 1), (3, 2)] {
+        publishers.spawn(Publisher::new(number, qos).run(seen.clone()));
+    }
 
     for run in 0..KILLS {
         stage.send_modify(|stage| (stage.address, stage.run) = (Some(server.mqtt()), run));
@@ -58,14 +64,14 @@ async fn kill_9_loses_no_acknowledged_message_and_repeats_no_qos_2_message() {
 
     stage.send_modify(|stage| *stage = Stage { address: Some(server.mqtt()), ending: true, run: KILLS });
     let mut report = Report::new(seed, KILLS);
-    for publisher in publishers {
-        report.published(publisher.await.expect("the publisher finishes"));
+    while let Some(publisher) = publishers.join_next().await {
+        report.published(publisher.expect("the publisher finishes"));
     }
     // Queues keep their order: behind this there is nothing.
     let mut last = Client::connect(server.mqtt(), Connect::v5("last")).await;
     assert_eq!(last.publish(Publish::new("drill/end", "").qos(2)).await, 0);
-    for subscriber in subscribers {
-        report.delivered(subscriber.await.expect("the subscriber finishes"));
+    while let Some(subscriber) = subscribers.join_next().await {
+        report.delivered(subscriber.expect("the subscriber finishes"));
     }
     println!("{report}");
     report.check();
