@@ -4,6 +4,7 @@
 mod wire;
 
 mod drill;
+mod kill;
 mod life;
 mod memory;
 mod others;
