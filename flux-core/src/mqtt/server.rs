@@ -143,6 +143,7 @@ impl Server {
     }
 
     /// Ends a session that no connection owns: its subscriptions, its queue, and its will if it still has one.
+    #[expect(clippy::boxed_local, reason = "sessions live in boxes: taking one out would copy it")]
     pub fn end_session(&self, mut session: Box<Session>) {
         let profile = session.profile.clone();
         let subscriptions = std::mem::take(&mut *profile.subscriptions.lock());
