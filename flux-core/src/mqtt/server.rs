@@ -282,9 +282,10 @@ impl Server {
         let mut session = self.new_session(&ClientId::new(record.client.as_str()), record.created);
         session.queue = Some(found.queue);
         session.resume_at = found.first;
-        // What was sent on a connection that a crash cut is not known: as much as a window held may have been.
-        let window = Seq(found.first.0.saturating_add(self.settings.max_inflight.into()));
-        session.sent_up_to = record.sent_up_to.unwrap_or(window).min(Seq(found.next.0 - 1));
+        // What was sent on a connection that a crash cut is not known: any of it may have been, acknowledgements come out of order
+        // [MQTT-3.3.1-1].
+        let last = Seq(found.next.0 - 1);
+        session.sent_up_to = record.sent_up_to.unwrap_or(last).min(last);
         session.inbound = Inbound::recovered(&found.received);
         session.set_expiry(record.expiry);
         self.metrics.durable_sessions.add(1);
