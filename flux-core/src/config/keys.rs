@@ -95,6 +95,10 @@ section! {
 
         /// Connections at a time; one more is refused.
         max_connections: usize ["connections"] = 100_000, between(1, 10_000_000);
+        /// Another server (HOST:PORT) that MQTT 5 clients are pointed to when this one is full or stops (0x9C, use another server).
+        server_reference: Option<String> = None, optional(|reference: &String| {
+            if reference.is_empty() { Err("is empty".to_owned()) } else { Ok(()) }
+        });
         /// New connections a second; more of them wait to be accepted.
         connect_rate: Option<u32> ["connections/s"] = None, optional(between(1, 1_000_000));
         /// Longest keep alive; clients that ask for more (or for none) are told this one.

@@ -211,10 +211,15 @@ impl Dialogue {
 
     /// The last packet of a connection that we end [MQTT-3.14.0-1].
     pub fn say_goodbye(&mut self, close: &Close, out: &mut Vec<u8>) {
-        let Some(reason) = close.reason() else { return };
+        let Some(mut reason) = close.reason() else { return };
         let detail = if self.agreed.problem_information { close.detail() } else { None };
-        let disconnect =
-            Disconnect { reason, session_expiry: None, reason_string: detail.map(Into::into), server_reference: None };
+        let mut server_reference = None;
+        if let (Reason::ServerShuttingDown, Some(reference)) = (reason, &self.server.settings.server_reference) {
+            reason = Reason::UseAnotherServer;
+            server_reference = Some((**reference).into());
+        }
+        let reason_string = detail.map(Into::into);
+        let disconnect = Disconnect { reason, session_expiry: None, reason_string, server_reference };
         self.send(&Outgoing::Disconnect(disconnect), out);
     }
 

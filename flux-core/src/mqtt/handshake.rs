@@ -105,7 +105,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
     }
 
     async fn refuse(&mut self, version: Version, reason: Reason) {
-        let packet = Outgoing::ConnAck(Box::new(ConnAck { reason, ..ConnAck::default() }));
+        let reference = self.server.settings.server_reference.as_deref().filter(|_| reason == Reason::UseAnotherServer);
+        let packet = ConnAck { reason, server_reference: reference.map(Into::into), ..ConnAck::default() };
+        let packet = Outgoing::ConnAck(Box::new(packet));
         // The client may not wait for the answer.
         let _ = self.send(&packet, version).await;
         let _ = self.stream.shutdown().await;
@@ -147,8 +149,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
     }
 
     async fn identify(&mut self, connect: Connect) -> Result<Arrival, HandshakeError> {
-        if self.server.open.load(Ordering::Relaxed) > self.server.settings.max_connections {
-            return Err(HandshakeError::Refused(Reason::ServerBusy));
+        let settings = &self.server.settings;
+        if self.server.open.load(Ordering::Relaxed) > settings.max_connections {
+            let elsewhere = connect.version == Version::V5 && settings.server_reference.is_some();
+            return Err(HandshakeError::Refused(if elsewhere { Reason::UseAnotherServer } else { Reason::ServerBusy }));
         }
         let (client, assigned) = client_id(&connect)?;
         let (identity, authentication_data) = self.authenticate(&connect, &client).await?;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::types::NodeId;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// New connections a second and listener.
     pub connect_rate: Option<u32>,
+    /// Where version 5 clients are pointed to when this server is full or stops (MQTT 5 §4.11).
+    pub server_reference: Option<Arc<str>>,
 }
 
 /// Bounds of what waits in memory for one session.
@@ -94,6 +97,7 @@ impl Default for Settings {
             queue: QueueLimits { messages: 1_000_000, bytes: 1024 * 1024 * 1024, full: QueueFull::Refuse },
             connect_timeout: crate::types::limits::CONNECT_TIMEOUT,
             connect_rate: None,
+            server_reference: None,
         }
     }
 }

@@ -36,6 +36,7 @@ pub fn mqtt(config: &Config, node: NodeId) -> mqtt::Settings {
         },
         connect_timeout: limits::CONNECT_TIMEOUT,
         connect_rate: mqtt.connect_rate,
+        server_reference: mqtt.server_reference.as_deref().map(Into::into),
     }
 }
 

@@ -18,6 +18,7 @@ mod mosquitto;
 mod order;
 mod publish;
 mod qos;
+mod redirection;
 mod retain;
 mod rumqtt;
 mod scram;
