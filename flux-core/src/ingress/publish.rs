@@ -112,7 +112,9 @@ impl Ingress {
             publisher: event.publisher,
             time: now,
         });
-        self.metrics.received.of(event.qos).add(1);
+        // What the server says about itself is not traffic.
+        let traffic = !event.topic.is_reserved();
+        self.metrics.received.of(event.qos).add(u64::from(traffic));
         let mut operations: SmallVec<[Operation; 2]> = SmallVec::new();
         let _in_order = event.retain.then(|| self.retaining[stripe(&event.topic)].lock());
         if event.retain {
@@ -129,7 +131,7 @@ impl Ingress {
         let matched = handover.accepted;
         self.metrics.owed.add(u64::from(handover.accepted + handover.dropped));
         if handover.accepted + handover.dropped == 0 {
-            self.metrics.unrouted.add(1);
+            self.metrics.unrouted.add(u64::from(traffic));
         }
         if !handover.appends.is_empty() {
             operations.extend(received);

@@ -106,11 +106,11 @@ fn address(line: &str, label: &str) -> Option<String> {
     value.trim_start_matches("http://").parse().ok().map(|address: SocketAddr| address.to_string())
 }
 
-/// `FLUX_CORE_BIN`, or the binary beside the tool under test, brought up to date by cargo once for each test program.
+/// `FLUX_TEST_CORE_BIN`, or the binary beside the tool under test, brought up to date by cargo once for each test program.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("FLUX_CORE_BIN") {
+        if let Some(path) = std::env::var_os("FLUX_TEST_CORE_BIN") {
             return path.into();
         }
         let test = std::env::current_exe().expect("this program has a path");
