@@ -59,14 +59,14 @@ impl Roster {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let next = &self.members[turn % count];
         let mut refusal = None;
-        let mut dropped = false;
+        let mut dropped = None;
         let mut offer = |member: &Member, handover: &mut Handover| match member.offer(event, &self.subscription, handover) {
             Delivered::Refused(reason) => {
                 refusal.get_or_insert(reason);
                 false
             }
-            Delivered::Dropped(_) => {
-                dropped = true;
+            Delivered::Dropped(reason) => {
+                dropped.get_or_insert(reason);
                 false
             }
             taken => {
@@ -86,9 +86,10 @@ impl Roster {
                 return true;
             }
         }
-        match refusal {
-            Some(reason) => _ = handover.refused.get_or_insert(reason),
-            None => handover.dropped += u32::from(dropped),
+        match (refusal, dropped) {
+            (Some(reason), _) => _ = handover.refused.get_or_insert(reason),
+            (None, Some(reason)) => handover.note_drop(reason),
+            (None, None) => {}
         }
         false
     }
@@ -119,4 +120,63 @@ fn in_turn<'a>(members: impl Iterator<Item = &'a Member>, turn: usize, count: us
         offered[..best].rotate_left(first % best);
     }
     offered.into_iter().map(|(_, member)| member).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{ClientId, DropReason, EventId, Properties, QoS, SubscribeOptions, Timestamp};
+
+    /// Answers every delivery the same way.
+    struct Member {
+        id: SubscriberId,
+        answer: Delivered,
+    }
+
+    impl crate::bus::Subscriber for Member {
+        fn id(&self) -> SubscriberId {
+            self.id
+        }
+
+        fn client(&self) -> &str {
+            ""
+        }
+
+        fn deliver(&self, _: Delivery, _: &mut Handover) -> Delivered {
+            self.answer
+        }
+    }
+
+    fn offered_to(answers: &[Delivered]) -> Handover {
+        let mut group = Group::new(&Subscription::parse("$share/g/t").expect("valid"));
+        for answer in answers {
+            let subscriber = Arc::new(Member { id: SubscriberId::unique(), answer: *answer });
+            let member = super::Member { id: subscriber.id, subscriber, options: SubscribeOptions::default() };
+            group.members_mut().insert(member);
+        }
+        let event = Event {
+            id: EventId(1),
+            topic: "t".parse().expect("valid"),
+            payload: Box::default(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Properties::NONE,
+            expires_at: None,
+            publisher: ClientId::new("test"),
+            time: Timestamp(0),
+        };
+        let mut handover = Handover::default();
+        group.roster().deliver(&Arc::new(event), None, &mut handover);
+        handover
+    }
+
+    #[test]
+    fn a_member_that_passes_an_event_on_has_dropped_nothing() {
+        let slow = Delivered::Dropped(DropReason::SlowSubscriber);
+        let taken = offered_to(&[slow, slow, Delivered::Accepted]);
+        assert_eq!((taken.accepted, taken.dropped()), (1, 0));
+        let lost = offered_to(&[slow, slow]);
+        assert_eq!((lost.accepted, lost.dropped()), (0, 1), "the group loses one copy, whoever was asked");
+        assert_eq!(lost.drops[DropReason::SlowSubscriber as usize], 1);
+    }
 }

@@ -33,13 +33,13 @@ impl<B: EventBus> Metered<B> {
 
     /// Counts what `hand_over` adds to `handover`.
     fn count<R>(&self, published: u64, handover: &mut Handover, hand_over: impl FnOnce(&mut Handover) -> R) -> R {
-        let (accepted, dropped) = (handover.accepted, handover.dropped);
+        let (accepted, dropped) = (handover.accepted, handover.dropped());
         let answer = hand_over(handover);
         let cell = &self.cells[cell_of_this_thread()];
         for (counter, amount) in [
             (&cell.published, published),
             (&cell.delivered, u64::from(handover.accepted - accepted)),
-            (&cell.dropped, u64::from(handover.dropped - dropped)),
+            (&cell.dropped, u64::from(handover.dropped() - dropped)),
         ] {
             if amount > 0 {
                 counter.fetch_add(amount, Ordering::Relaxed);

@@ -95,11 +95,20 @@ pub struct Handover {
     pub pressed: Option<Arc<dyn Subscriber>>,
     /// Subscribers that took it.
     pub accepted: u32,
-    pub dropped: u32,
+    /// Subscribers that did not get it in the end, by [`DropReason`]; a group counts once, and only when no member took it.
+    pub drops: [u32; DropReason::ALL.len()],
     pub refused: Option<Refusal>,
 }
 
 impl Handover {
+    pub fn dropped(&self) -> u32 {
+        self.drops.iter().sum()
+    }
+
+    pub fn note_drop(&mut self, reason: DropReason) {
+        self.drops[reason as usize] += 1;
+    }
+
     /// Counts one subscriber's answer.
     pub fn note(&mut self, delivered: Delivered, subscriber: &Arc<dyn Subscriber>) {
         match delivered {
@@ -108,7 +117,7 @@ impl Handover {
                 self.accepted += 1;
                 self.pressed.get_or_insert_with(|| subscriber.clone());
             }
-            Delivered::Dropped(_) => self.dropped += 1,
+            Delivered::Dropped(reason) => self.note_drop(reason),
             Delivered::Observed => {}
             Delivered::Refused(refusal) => _ = self.refused.get_or_insert(refusal),
         }

@@ -59,7 +59,6 @@ impl Subscriber for Mailbox {
     fn deliver(&self, delivery: Delivery, _: &mut Handover) -> Delivered {
         let mut waiting = self.waiting.lock();
         if waiting.closed {
-            self.metrics.dropped.of(DropReason::SessionEnded).add(1);
             return Delivered::Dropped(DropReason::SessionEnded);
         }
         waiting.bytes += delivery.event.weight();

@@ -15,7 +15,7 @@ use crate::hook::Authorizer;
 use crate::hook::Identity;
 use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
-use crate::types::{AckLevel, Event, EventIds, NodeTag, Refusal, Timestamp, TopicName};
+use crate::types::{AckLevel, DropReason, Event, EventIds, NodeTag, Refusal, Timestamp, TopicName};
 
 /// Bounds on what is retained.
 #[derive(Debug, Clone, Copy)]
@@ -129,8 +129,9 @@ impl Ingress {
         let mut handover = Handover::default();
         let routed = self.bus.publish(&event, route, &mut handover);
         let matched = handover.accepted;
-        self.metrics.owed.add(u64::from(handover.accepted + handover.dropped));
-        if handover.accepted + handover.dropped == 0 {
+        let owed = handover.accepted + self.count_drops(&handover);
+        self.metrics.owed.add(u64::from(owed));
+        if owed == 0 {
             self.metrics.unrouted.add(u64::from(traffic));
         }
         if !handover.appends.is_empty() {
@@ -162,6 +163,17 @@ impl Ingress {
         };
         // The server's own `$SYS` messages are true only while it runs.
         Ok(operation.filter(|_| !event.topic.is_reserved()))
+    }
+
+    /// Counts what was dropped in the end and says how much that was: a member of a group that passes an event on has dropped nothing.
+    fn count_drops(&self, handover: &Handover) -> u32 {
+        let dropped = handover.dropped();
+        if dropped > 0 {
+            for (reason, count) in DropReason::ALL.into_iter().zip(handover.drops) {
+                self.metrics.dropped.of(reason).add(u64::from(count));
+            }
+        }
+        dropped
     }
 
     fn count_retained(&self) {

@@ -157,11 +157,6 @@ impl Mailbox {
         self.id
     }
 
-    fn drop_for(&self, reason: DropReason) -> Delivered {
-        self.metrics.dropped.of(reason).add(1);
-        Delivered::Dropped(reason)
-    }
-
     /// From now on QoS ≥ 1 goes through this durable queue.
     pub fn set_queue(&self, start: QueueStart) {
         let tail = Seq(start.next.0 - 1);
@@ -308,7 +303,7 @@ impl Mailbox {
                 state.overflowed = true;
                 state.wake_connection();
             }
-            return self.drop_for(DropReason::SlowSubscriber);
+            return Delivered::Dropped(DropReason::SlowSubscriber);
         }
         state.bytes += weight;
         state.items.push_back(Item::Live(delivery));
@@ -359,14 +354,14 @@ impl Subscriber for Mailbox {
             if full && self.queue_limits.full == QueueFull::Refuse {
                 return Delivered::Refused(Refusal::QueueFull);
             }
-            let Some(owner) = self.this.upgrade() else { return self.drop_for(DropReason::SessionEnded) };
+            let Some(owner) = self.this.upgrade() else { return Delivered::Dropped(DropReason::SessionEnded) };
             queue.entries += 1;
             queue.bytes += weight;
             handover.appends.push(Append { queue: queue.id, delivery, displaces: full, owner });
             return Delivered::Accepted;
         }
         if !state.connected {
-            return self.drop_for(DropReason::Offline);
+            return Delivered::Dropped(DropReason::Offline);
         }
         self.keep(&mut state, delivery)
     }

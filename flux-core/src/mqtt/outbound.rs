@@ -12,6 +12,7 @@ use super::inflight::Done;
 use super::mailbox::Item;
 use super::packet::{Ack, Outgoing, Publish, Version};
 use super::reason::Reason;
+use crate::bus::Delivered;
 use crate::bus::Handover;
 use crate::bus::Subscriber;
 use crate::durable::EntryState;
@@ -155,7 +156,9 @@ impl Dialogue {
                 if qos > QoS::AtMostOnce && self.session.queue.is_some() {
                     let mailbox = self.session.mailbox();
                     // A full queue refuses: the retained message stays retained.
-                    mailbox.deliver(delivery, &mut handover);
+                    if let Delivered::Refused(_) = mailbox.deliver(delivery, &mut handover) {
+                        self.server.metrics.dropped.of(DropReason::QueueFull).add(1);
+                    }
                 } else {
                     self.sending.retained.push_back(delivery);
                 }

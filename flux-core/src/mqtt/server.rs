@@ -77,13 +77,9 @@ impl Server {
         })
     }
 
-    pub fn next_subscriber(&self) -> SubscriberId {
-        SubscriberId::unique()
-    }
-
     pub fn new_session(&self, client: &ClientId, created: Timestamp) -> Box<Session> {
         let Settings { mailbox, queue, .. } = self.settings;
-        let mailbox = Mailbox::new(self.next_subscriber(), client.clone(), mailbox, queue, self.metrics.clone());
+        let mailbox = Mailbox::new(SubscriberId::unique(), client.clone(), mailbox, queue, self.metrics.clone());
         self.metrics.sessions.add(1);
         Box::new(Session::new(Profile::new(client.clone(), mailbox, created), 0, None))
     }
