@@ -19,6 +19,8 @@ pub mod config;
 pub mod hook;
 #[cfg(feature = "server")]
 pub mod lifecycle;
+#[cfg(feature = "output")]
+pub mod output;
 #[cfg(feature = "bus")]
 pub mod receipt;
 // 30

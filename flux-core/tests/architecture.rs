@@ -21,6 +21,7 @@ const RANKS: &[(&str, u32)] = &[
     ("config", 20),
     ("hook", 20),
     ("lifecycle", 20),
+    ("output", 20),
     ("receipt", 20),
     ("api", 10),
     ("types", 0),

@@ -3,9 +3,9 @@ use std::time::Duration;
 use clap::Args;
 use flux_core::api::Code;
 use flux_core::client::{Client, ClientError};
+use flux_core::output::{Document, Format, Selection, SelectionError, Stdout, Style};
 
 use crate::failure::{Exit, Failure, from_write};
-use crate::output::{Document, Format, Selection, SelectionError, Stdout, Style};
 
 /// Flags that every command has.
 #[derive(Debug, Clone, Args)]
@@ -68,7 +68,7 @@ impl Context {
     /// Writes a result to standard output.
     pub fn print(&self, document: &Document, selection: &Selection) -> Result<(), Failure> {
         let text = document.render(self.format(), selection, self.style)?;
-        written(Stdout::new().print(&text))?;
+        written(Stdout::default().print(&text))?;
         if document.is_empty() && matches!(self.format(), Format::Table | Format::Wide) {
             eprintln!("nothing found");
         }

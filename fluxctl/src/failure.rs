@@ -1,8 +1,7 @@
 use std::io::Write;
 
+use flux_core::output::API_VERSION;
 use serde::Serialize;
-
-use crate::output::API_VERSION;
 
 /// What a script can tell from the exit code alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `fluxctl` sees and steers FLUX IOT nodes through their HTTP API; it links nothing of the server.
 //!
-//! Flags → [`context::Context`] → a command → a [`output::Document`] on standard output, or a [`failure::Failure`] on standard
-//! error and its exit code. Imports go down: main, cli, commands, watch and pages, context and confirm, failure, output, interrupt.
+//! Flags → [`context::Context`] → a command → a [`flux_core::output::Document`] on standard output, or a [`failure::Failure`] on standard
+//! error and its exit code. Imports go down: main, cli, commands, watch and pages, context and confirm, failure, interrupt.
 
 mod cli;
 mod commands;
@@ -9,7 +9,6 @@ mod confirm;
 mod context;
 mod failure;
 mod interrupt;
-mod output;
 mod pages;
 mod watch;
 

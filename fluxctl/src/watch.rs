@@ -2,12 +2,12 @@ use std::io;
 use std::time::Duration;
 
 use clap::Args;
+use flux_core::output::{Columns, Document, Format, Selection, Stdout, local_time};
 use flux_core::types::Timestamp;
 
 use crate::context::{Context, written};
 use crate::failure::Failure;
 use crate::interrupt::interrupt;
-use crate::output::{Document, Format, Selection, Stdout, local_time};
 
 /// Flags of every command that shows a result as it is now.
 #[derive(Debug, Clone, Args)]
@@ -24,26 +24,9 @@ pub struct View {
     pub watch: Option<Duration>,
 }
 
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Output options")]
-pub struct Columns {
-    /// Show just these columns, in this order
-    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
-    pub columns: Vec<String>,
-    /// Leave the names of the columns out
-    #[arg(long)]
-    pub no_headers: bool,
-}
-
 impl View {
     fn selection(&self) -> Selection {
         Selection { sort_by: self.sort_by.clone(), ..self.columns.selection() }
-    }
-}
-
-impl Columns {
-    pub fn selection(&self) -> Selection {
-        Selection { columns: self.columns.clone(), sort_by: None, no_headers: self.no_headers }
     }
 }
 
@@ -60,7 +43,7 @@ pub async fn show(
         return Err(Failure::usage("--watch writes JSON lines where there is no terminal to repaint")
             .hint("leave -o out, or say -o json"));
     }
-    let mut stdout = Stdout::new();
+    let mut stdout = Stdout::default();
     let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(100)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut first = true;

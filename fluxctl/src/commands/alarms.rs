@@ -1,9 +1,9 @@
 use clap::Subcommand;
 use flux_core::api::{Alarm, AlarmQuery, Severity};
+use flux_core::output::{Cell, Column, Document, Resource, Tone};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource, Tone};
 use crate::watch::{View, show};
 
 /// Alarms: what an operator should know
@@ -34,14 +34,18 @@ impl Verb {
         let Verb::List { history, view } = self;
         let client = context.client()?;
         let query = AlarmQuery { history: history.then_some(true) };
-        show(context, &view, async || Ok(Document::list(&client.alarms(&query).await?.items))).await
+        show(context, &view, async || Ok(Document::list::<Alarms>(&client.alarms(&query).await?.items))).await
     }
 }
 
-impl Resource for Alarm {
+pub struct Alarms;
+
+impl Resource for Alarms {
+    type Item = Alarm;
+
     const KIND: &'static str = "Alarm";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Alarm>> {
         vec![
             Self::column("SEVERITY", |alarm| Cell::word(alarm.severity.as_str(), tone(alarm.severity))),
             Self::column("ALARM", |alarm| Cell::text(&alarm.name)),
@@ -55,8 +59,8 @@ impl Resource for Alarm {
         ]
     }
 
-    fn name(&self) -> String {
-        self.name.clone()
+    fn name(item: &Alarm) -> String {
+        item.name.clone()
     }
 }
 

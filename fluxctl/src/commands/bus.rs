@@ -1,9 +1,9 @@
 use clap::Subcommand;
 use flux_core::api::BusInfo;
+use flux_core::output::{Cell, Column, Document, Resource};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource};
 use crate::watch::{View, show};
 
 /// The bus: what carries events from publishers to subscribers
@@ -28,14 +28,18 @@ impl Verb {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let Verb::Status { view } = self;
         let client = context.client()?;
-        show(context, &view, async || Ok(Document::details(&client.bus().await?))).await
+        show(context, &view, async || Ok(Document::details::<BusDetails>(&client.bus().await?))).await
     }
 }
 
-impl Resource for BusInfo {
+pub struct BusDetails;
+
+impl Resource for BusDetails {
+    type Item = BusInfo;
+
     const KIND: &'static str = "Bus";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<BusInfo>> {
         vec![
             Self::column("BUS", |bus| Cell::text(&bus.kind)),
             Self::column("AT LEAST ONCE", |bus| Cell::Flag(bus.at_least_once)),
@@ -49,7 +53,7 @@ impl Resource for BusInfo {
         ]
     }
 
-    fn name(&self) -> String {
-        self.kind.clone()
+    fn name(item: &BusInfo) -> String {
+        item.kind.clone()
     }
 }

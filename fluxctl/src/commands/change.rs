@@ -1,8 +1,8 @@
+use flux_core::output::{Cell, Column, Document, Resource, Selection};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource, Selection};
 
 /// Something a command has changed.
 #[derive(Debug, Clone, Serialize)]
@@ -14,10 +14,14 @@ pub struct Change {
     pub result: &'static str,
 }
 
-impl Resource for Change {
+pub struct Changes;
+
+impl Resource for Changes {
+    type Item = Change;
+
     const KIND: &'static str = "Change";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Change>> {
         vec![
             Self::column("RESOURCE", |change| Cell::text(change.resource)),
             Self::column("NAME", |change| Cell::text(&change.name)),
@@ -25,8 +29,8 @@ impl Resource for Change {
         ]
     }
 
-    fn name(&self) -> String {
-        self.name.clone()
+    fn name(item: &Change) -> String {
+        item.name.clone()
     }
 }
 
@@ -49,7 +53,7 @@ pub async fn make(
         }
     }
     if !changes.is_empty() {
-        context.print(&Document::list(&changes), &Selection { no_headers: true, ..Selection::default() })?;
+        context.print(&Document::list::<Changes>(&changes), &Selection { no_headers: true, ..Selection::default() })?;
     }
     result
 }

@@ -1,11 +1,12 @@
 use clap::Subcommand;
 use flux_core::api::AlarmQuery;
 use flux_core::client::Client;
+use flux_core::output::Document;
 
+use super::nodes::Nodes;
 use super::status::Status;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::Document;
 use crate::watch::{View, show};
 
 /// The cluster as a whole
@@ -57,7 +58,7 @@ async fn fetch(client: &Client) -> Result<Status, Failure> {
 }
 
 fn document(status: Status) -> Document {
-    let document = Document::list(&status.nodes).within("ClusterStatus", &status);
+    let document = Document::list::<Nodes>(&status.nodes).within("ClusterStatus", &status);
     let (head, foot) = (status.clone(), status);
     document.above(move |style| head.first_line(style)).below(move |style| foot.last_lines(style))
 }

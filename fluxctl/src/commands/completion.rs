@@ -2,10 +2,10 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
+use flux_core::output::Stdout;
 
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
-use crate::output::Stdout;
 
 /// Through it the script asks this program what could come next.
 pub const COMPLETION_VARIABLE: &str = "FLUXCTL_COMPLETE";
@@ -49,6 +49,6 @@ impl Completion {
         shell
             .write_registration(COMPLETION_VARIABLE, "fluxctl", "fluxctl", &program, &mut script)
             .map_err(|error| Failure::new(Exit::Failed, "output", "cannot write the script").cause(error.to_string()))?;
-        written(Stdout::new().print(&String::from_utf8_lossy(&script)))
+        written(Stdout::default().print(&String::from_utf8_lossy(&script)))
     }
 }

@@ -1,10 +1,10 @@
 use clap::Subcommand;
 use flux_core::api::{ConfigKey, EffectiveValue};
 use flux_core::client::ClientError;
+use flux_core::output::{Cell, Column, Document, Resource};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource};
 use crate::watch::{View, show};
 
 /// Configuration: what can be set and what is in effect
@@ -52,7 +52,7 @@ impl Verb {
                 show(context, &view, async || {
                     let mut keys = client.config_reference().await.map_err(without_server)?.items;
                     keys.retain(|key| key.key.starts_with(&prefix));
-                    Ok(Document::list(&keys))
+                    Ok(Document::list::<ConfigKeys>(&keys))
                 })
                 .await
             }
@@ -61,7 +61,7 @@ impl Verb {
                 show(context, &view, async || {
                     let mut values = client.config().await?.items;
                     values.retain(|value| value.key.starts_with(&prefix) && !(changed && value.source == "default"));
-                    Ok(Document::list(&values))
+                    Ok(Document::list::<EffectiveValues>(&values))
                 })
                 .await
             }
@@ -76,10 +76,14 @@ fn without_server(error: ClientError) -> Failure {
     if unreachable { failure.hint("without a server: flux-core config-reference") } else { failure }
 }
 
-impl Resource for ConfigKey {
+pub struct ConfigKeys;
+
+impl Resource for ConfigKeys {
+    type Item = ConfigKey;
+
     const KIND: &'static str = "ConfigKey";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<ConfigKey>> {
         vec![
             Self::column("KEY", |key| Cell::text(&key.key)),
             Self::column("TYPE", |key| {
@@ -92,15 +96,19 @@ impl Resource for ConfigKey {
         ]
     }
 
-    fn name(&self) -> String {
-        self.key.clone()
+    fn name(item: &ConfigKey) -> String {
+        item.key.clone()
     }
 }
 
-impl Resource for EffectiveValue {
+pub struct EffectiveValues;
+
+impl Resource for EffectiveValues {
+    type Item = EffectiveValue;
+
     const KIND: &'static str = "ConfigValue";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<EffectiveValue>> {
         vec![
             Self::column("KEY", |value| Cell::text(&value.key)),
             Self::column("VALUE", |value| match &value.value {
@@ -113,7 +121,7 @@ impl Resource for EffectiveValue {
         ]
     }
 
-    fn name(&self) -> String {
-        self.key.clone()
+    fn name(item: &EffectiveValue) -> String {
+        item.key.clone()
     }
 }

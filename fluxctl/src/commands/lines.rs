@@ -2,12 +2,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 use flux_core::api::{BatchItem, PublishEvent, Published};
+use flux_core::output::{Format, RowStream, Selection, Stdout, count, quantity};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::publish::{Outcome, Publish, unreadable};
+use super::publish::{Outcome, Outcomes, Publish, unreadable};
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
-use crate::output::{Format, RowStream, Selection, Stdout, count, quantity};
 
 /// The largest MQTT packet: a longer line can be no event.
 const LINE_BYTES: u64 = 268_435_455;
@@ -31,10 +31,10 @@ struct Line {
 /// stop the others.
 pub async fn publish(context: &Context, publish: &Publish) -> Result<(), Failure> {
     let client = context.client()?;
-    let mut rows = RowStream::<Outcome>::new(context.format(), &Selection::default(), context.style)?;
+    let mut rows = RowStream::<Outcomes>::new(context.format(), &Selection::default(), context.style)?;
     let mut lines = read(publish)?;
     eprintln!("server: {}", context.global.url);
-    let mut stdout = Stdout::new();
+    let mut stdout = Stdout::default();
     let (mut published, mut refused) = (0, 0);
     let table = matches!(context.format(), Format::Table | Format::Wide);
     let mut head = rows.head();

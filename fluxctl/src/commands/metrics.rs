@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use flux_core::output::{Cell, Column, Document, Resource, Stdout};
 use serde::Serialize;
 
 use crate::context::{Context, written};
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource, Stdout};
 use crate::watch::{View, show};
 
 /// The server's metrics, as a table or as Prometheus reads them
@@ -38,14 +38,14 @@ impl Metrics {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client()?;
         if self.raw {
-            return written(Stdout::new().print(&client.metrics().await?));
+            return written(Stdout::default().print(&client.metrics().await?));
         }
         let prefix = self.prefix.unwrap_or_default();
         show(context, &self.view, async || {
             let text = client.metrics().await?;
             let samples: Vec<Sample> =
                 text.lines().filter_map(sample).filter(|sample| sample.name.starts_with(&prefix)).collect();
-            Ok(Document::list(&samples))
+            Ok(Document::list::<Samples>(&samples))
         })
         .await
     }
@@ -91,10 +91,14 @@ fn labels(text: &str) -> Option<(BTreeMap<String, String>, &str)> {
     Some((labels, &rest[1..]))
 }
 
-impl Resource for Sample {
+struct Samples;
+
+impl Resource for Samples {
+    type Item = Sample;
+
     const KIND: &'static str = "Sample";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Sample>> {
         vec![
             Self::column("METRIC", |sample| Cell::text(&sample.name)),
             Self::column("LABELS", |sample| {
@@ -105,8 +109,8 @@ impl Resource for Sample {
         ]
     }
 
-    fn name(&self) -> String {
-        self.name.clone()
+    fn name(item: &Sample) -> String {
+        item.name.clone()
     }
 }
 

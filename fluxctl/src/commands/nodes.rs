@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use flux_core::api::{Node, NodeState};
+use flux_core::output::{Cell, Column, Document, Resource, Tone};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource, Tone};
 use crate::watch::{View, show};
 
 /// Nodes: state, load and cost of each
@@ -49,19 +49,25 @@ impl Verb {
                     for node in &nodes.unreachable {
                         eprintln!("warning: node {} at {} does not answer: {}", node.id, node.address, node.detail);
                     }
-                    Ok(Document::list(&nodes.items))
+                    Ok(Document::list::<Nodes>(&nodes.items))
                 })
                 .await
             }
-            Verb::Show { node, view } => show(context, &view, async || Ok(Document::details(&client.node(&node).await?))).await,
+            Verb::Show { node, view } => {
+                show(context, &view, async || Ok(Document::details::<Nodes>(&client.node(&node).await?))).await
+            }
         }
     }
 }
 
-impl Resource for Node {
+pub struct Nodes;
+
+impl Resource for Nodes {
+    type Item = Node;
+
     const KIND: &'static str = "Node";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Node>> {
         vec![
             Self::column("NODE", |node| Cell::text(&node.id)),
             Self::column("STATE", |node| Cell::word(node.state.as_str(), tone(node.state))),
@@ -85,8 +91,8 @@ impl Resource for Node {
         ]
     }
 
-    fn name(&self) -> String {
-        self.id.clone()
+    fn name(item: &Node) -> String {
+        item.id.clone()
     }
 }
 

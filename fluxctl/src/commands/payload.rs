@@ -1,7 +1,6 @@
 use flux_core::api::{Encoding, Event, PayloadError, decode_payload};
+use flux_core::output::{Cell, Column, Resource};
 use serde_json::value::RawValue;
-
-use crate::output::{Cell, Column, Resource};
 
 /// The payload of an event, byte for byte.
 pub fn bytes(event: &Event) -> Result<Box<[u8]>, PayloadError> {
@@ -9,10 +8,14 @@ pub fn bytes(event: &Event) -> Result<Box<[u8]>, PayloadError> {
     decode_payload(RawValue::from_string(json).expect("what was serialized as JSON is JSON"), Some(event.payload_encoding))
 }
 
-impl Resource for Event {
+pub struct Events;
+
+impl Resource for Events {
+    type Item = Event;
+
     const KIND: &'static str = "Event";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Event>> {
         vec![
             Self::column("TIME", |event| Cell::Moment(event.time.0)),
             Self::wide("ID", |event| Cell::text(&event.id)),
@@ -30,8 +33,8 @@ impl Resource for Event {
         ]
     }
 
-    fn name(&self) -> String {
-        self.topic.clone()
+    fn name(item: &Event) -> String {
+        item.topic.clone()
     }
 }
 

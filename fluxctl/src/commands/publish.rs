@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use flux_core::api::{PublishEvent, Published, UserProperty};
+use flux_core::output::{Cell, Column, Document, Resource, Selection};
 use flux_core::types::QoS;
 use serde::Serialize;
 
 use super::lines;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::{Cell, Column, Document, Resource, Selection};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -80,7 +80,7 @@ impl Publish {
         let client = context.client()?;
         eprintln!("server: {}", context.global.url);
         let published = client.publish(&event).await?;
-        context.print(&Document::list(&[Outcome { topic, published }]), &Selection::default())
+        context.print(&Document::list::<Outcomes>(&[Outcome { topic, published }]), &Selection::default())
     }
 
     pub fn topic(&self) -> Option<&str> {
@@ -131,10 +131,14 @@ fn seconds(duration: Duration) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
-impl Resource for Outcome {
+pub struct Outcomes;
+
+impl Resource for Outcomes {
+    type Item = Outcome;
+
     const KIND: &'static str = "Published";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Outcome>> {
         vec![
             Self::column("ID", |outcome| Cell::text(&outcome.published.id)),
             Self::column("TOPIC", |outcome| Cell::text(&outcome.topic)),
@@ -142,8 +146,8 @@ impl Resource for Outcome {
         ]
     }
 
-    fn name(&self) -> String {
-        self.published.id.clone()
+    fn name(item: &Outcome) -> String {
+        item.published.id.clone()
     }
 }
 

@@ -2,13 +2,13 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 use flux_core::api::{Retained, RetainedQuery};
+use flux_core::output::{Cell, Column, Document, Resource, bytes};
 
 use super::change::{Change, make};
-use super::payload;
+use super::payload::{self, Events};
 use crate::confirm::confirm;
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
-use crate::output::{Cell, Column, Document, Resource, bytes};
 use crate::pages;
 use crate::watch::{View, show};
 
@@ -76,7 +76,7 @@ impl Verb {
                         client.retained(&RetainedQuery { filter: filter.filter.clone(), cursor, limit: Some(size) }).await
                     };
                     let (retained, more) = pages::all(filter.limit, page).await?;
-                    Ok(Document::list(&retained).partial(more))
+                    Ok(Document::list::<RetainedMessages>(&retained).partial(more))
                 })
                 .await
             }
@@ -89,7 +89,7 @@ impl Verb {
                 written(stdout.write_all(&payload).and_then(|()| stdout.flush()))
             }
             Verb::Get { topic, view, .. } => {
-                show(context, &view, async || Ok(Document::details(&client.retained_message(&topic).await?))).await
+                show(context, &view, async || Ok(Document::details::<Events>(&client.retained_message(&topic).await?))).await
             }
             Verb::Delete { topics } => {
                 make(context, &topics, async |topic| {
@@ -105,10 +105,14 @@ impl Verb {
     }
 }
 
-impl Resource for Retained {
+pub struct RetainedMessages;
+
+impl Resource for RetainedMessages {
+    type Item = Retained;
+
     const KIND: &'static str = "RetainedMessage";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Retained>> {
         vec![
             Self::column("TOPIC", |retained| Cell::text(&retained.topic)),
             Self::column("BYTES", |retained| Cell::Bytes(retained.payload_bytes)),
@@ -119,7 +123,7 @@ impl Resource for Retained {
         ]
     }
 
-    fn name(&self) -> String {
-        self.topic.clone()
+    fn name(item: &Retained) -> String {
+        item.topic.clone()
     }
 }

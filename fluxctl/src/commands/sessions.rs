@@ -1,11 +1,12 @@
 use clap::{Args, Subcommand};
 use flux_core::api::{Depth, Session, SessionQuery, SessionSummary};
+use flux_core::output::{Cell, Column, Document, Resource, Tone, bytes, count, quantity};
 
 use super::change::{Change, make};
+use super::subscriptions::Subscriptions;
 use crate::confirm::confirm;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource, Tone, bytes, count, quantity};
 use crate::pages;
 use crate::watch::{View, show};
 
@@ -107,15 +108,15 @@ impl Verb {
                 show(context, &view, async || {
                     let page = async |cursor, size| client.sessions(&filter.query(cursor, size)).await;
                     let (sessions, more) = pages::all(filter.limit, page).await?;
-                    Ok(Document::list(&sessions).partial(more))
+                    Ok(Document::list::<Sessions>(&sessions).partial(more))
                 })
                 .await
             }
             Verb::Show { client_id, view } => {
                 show(context, &view, async || {
                     let session = client.session(&client_id).await?;
-                    let subscriptions = Document::list(&session.subscriptions);
-                    Ok(Document::details(&session).section("SUBSCRIPTIONS", subscriptions))
+                    let subscriptions = Document::list::<Subscriptions>(&session.subscriptions);
+                    Ok(Document::details::<SessionDetails>(&session).section("SUBSCRIPTIONS", subscriptions))
                 })
                 .await
             }
@@ -152,10 +153,14 @@ fn depth(depth: Depth) -> String {
     format!("{}, {}", quantity(depth.messages, "message"), bytes(depth.bytes))
 }
 
-impl Resource for SessionSummary {
+pub struct Sessions;
+
+impl Resource for Sessions {
+    type Item = SessionSummary;
+
     const KIND: &'static str = "Session";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<SessionSummary>> {
         vec![
             Self::column("CLIENT", |session| Cell::text(&session.client_id)),
             Self::column("STATE", |session| {
@@ -186,17 +191,21 @@ impl Resource for SessionSummary {
         ]
     }
 
-    fn name(&self) -> String {
-        self.client_id.clone()
+    fn name(item: &SessionSummary) -> String {
+        item.client_id.clone()
     }
 }
 
-impl Resource for Session {
+pub struct SessionDetails;
+
+impl Resource for SessionDetails {
+    type Item = Session;
+
     const KIND: &'static str = "Session";
 
-    fn columns() -> Vec<Column<Self>> {
-        let mut columns: Vec<Column<Self>> =
-            SessionSummary::columns().into_iter().map(|column| column.of(|session: &Session| &session.summary)).collect();
+    fn columns() -> Vec<Column<Session>> {
+        let mut columns: Vec<Column<Session>> =
+            Sessions::columns().into_iter().map(|column| column.of(|session: &Session| &session.summary)).collect();
         columns.extend([
             Self::column("EXPIRY", |session| {
                 Cell::text(session.expiry_seconds.map_or("never".to_owned(), |seconds| format!("{} s", count(seconds.into()))))
@@ -213,7 +222,7 @@ impl Resource for Session {
         columns
     }
 
-    fn name(&self) -> String {
-        self.summary.client_id.clone()
+    fn name(item: &Session) -> String {
+        item.summary.client_id.clone()
     }
 }

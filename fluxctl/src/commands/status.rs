@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
 
 use flux_core::api::{Alarm, BusInfo, DurableInfo, Node, NodeList, NodeState, Ready, Severity, Unreachable};
+use flux_core::output::{Style, Tone, bytes, printable, quantity};
 use serde::Serialize;
-
-use crate::output::{Style, Tone, bytes, printable, quantity};
 
 /// Everything `cluster status` says. What is wrong is worked out once, for people and programs alike.
 #[derive(Debug, Clone, Serialize)]

@@ -1,9 +1,9 @@
 use clap::{Args, Subcommand};
 use flux_core::api::{SubscriptionInfo, SubscriptionQuery};
+use flux_core::output::{Cell, Column, Document, Resource};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Cell, Column, Document, Resource};
 use crate::pages;
 use crate::watch::{View, show};
 
@@ -51,16 +51,20 @@ impl Verb {
                 client.subscriptions(&SubscriptionQuery { client_id, filter, cursor, limit: Some(size) }).await
             };
             let (subscriptions, more) = pages::all(filter.limit, page).await?;
-            Ok(Document::list(&subscriptions).partial(more))
+            Ok(Document::list::<Subscriptions>(&subscriptions).partial(more))
         })
         .await
     }
 }
 
-impl Resource for SubscriptionInfo {
+pub struct Subscriptions;
+
+impl Resource for Subscriptions {
+    type Item = SubscriptionInfo;
+
     const KIND: &'static str = "Subscription";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<SubscriptionInfo>> {
         vec![
             Self::column("CLIENT", |subscription| Cell::text(&subscription.client_id)),
             Self::column("FILTER", |subscription| Cell::text(&subscription.filter)),
@@ -72,10 +76,10 @@ impl Resource for SubscriptionInfo {
         ]
     }
 
-    fn name(&self) -> String {
-        match &self.group {
-            Some(group) => format!("$share/{group}/{}", self.filter),
-            None => self.filter.clone(),
+    fn name(item: &SubscriptionInfo) -> String {
+        match &item.group {
+            Some(group) => format!("$share/{group}/{}", item.filter),
+            None => item.filter.clone(),
         }
     }
 }

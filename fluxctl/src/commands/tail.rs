@@ -2,16 +2,15 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use clap::Args;
-use flux_core::api::Event;
 use flux_core::client::TailItem;
+use flux_core::output::{Columns, RowStream, Stdout};
 use futures_util::StreamExt;
 use futures_util::stream::select_all;
 
+use super::payload::Events;
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::interrupt;
-use crate::output::{RowStream, Stdout};
-use crate::watch::Columns;
 
 /// Events whose ids are remembered, so that one that matches several filters is shown once: they arrive close to each other.
 const REMEMBERED: usize = 4_096;
@@ -42,7 +41,7 @@ pub struct Tail {
 impl Tail {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client()?;
-        let mut rows = RowStream::<Event>::new(context.format(), &self.columns.selection(), context.style)?;
+        let mut rows = RowStream::<Events>::new(context.format(), &self.columns.selection(), context.style)?;
         let mut tails = Vec::new();
         for filter in &self.filters {
             let tail = tokio::time::timeout(context.global.timeout, client.tail(filter)).await;
@@ -51,7 +50,7 @@ impl Tail {
         let mut events = select_all(tails);
         // One for all rounds: a Ctrl-C between two of them would be lost on a new one.
         let interrupt = interrupt();
-        let mut stdout = Stdout::new();
+        let mut stdout = Stdout::default();
         if let Err(error) = stdout.print(&rows.head()) {
             return written(Err(error));
         }

@@ -1,9 +1,9 @@
 use clap::Args;
+use flux_core::output::{Cell, Column, Document, Resource};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::{Cell, Column, Document, Resource};
 use crate::watch::{View, show};
 
 /// Versions of fluxctl and of the server
@@ -32,7 +32,7 @@ impl Version {
         let fluxctl = env!("CARGO_PKG_VERSION");
         show(context, &self.view, async || {
             let server = if self.client { None } else { server(context).await? };
-            Ok(Document::details(&Versions { fluxctl, server }))
+            Ok(Document::details::<VersionPair>(&Versions { fluxctl, server }))
         })
         .await
     }
@@ -53,17 +53,21 @@ async fn server(context: &Context) -> Result<Option<String>, Failure> {
     }
 }
 
-impl Resource for Versions {
+struct VersionPair;
+
+impl Resource for VersionPair {
+    type Item = Versions;
+
     const KIND: &'static str = "Version";
 
-    fn columns() -> Vec<Column<Self>> {
+    fn columns() -> Vec<Column<Versions>> {
         vec![
             Self::column("FLUXCTL", |versions| Cell::text(versions.fluxctl)),
             Self::column("SERVER", |versions| Cell::maybe(versions.server.as_ref(), Cell::text)),
         ]
     }
 
-    fn name(&self) -> String {
-        self.fluxctl.to_owned()
+    fn name(item: &Versions) -> String {
+        item.fluxctl.to_owned()
     }
 }

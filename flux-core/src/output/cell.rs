@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use flux_core::types::Timestamp;
+use crate::types::Timestamp;
 
 use super::terminal::printable;
 use super::units;

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::Cell;
+use super::cell::Cell;
 
 /// One column of a kind of thing.
 pub struct Column<T> {
@@ -18,23 +18,25 @@ impl<T: 'static> Column<T> {
     }
 }
 
-/// Something a command lists or shows.
-pub trait Resource: Serialize + Sized + 'static {
+/// How a kind of thing is listed or shown. A type of its own, because a tool says so of things that others define.
+pub trait Resource {
+    type Item: Serialize + 'static;
+
     /// The `kind` of the JSON envelope.
     const KIND: &'static str;
 
-    fn columns() -> Vec<Column<Self>>;
+    fn columns() -> Vec<Column<Self::Item>>;
 
     /// A column that is always shown.
-    fn column(name: &'static str, cell: impl Fn(&Self) -> Cell + 'static) -> Column<Self> {
+    fn column(name: &'static str, cell: impl Fn(&Self::Item) -> Cell + 'static) -> Column<Self::Item> {
         Column { name, wide: false, cell: Box::new(cell) }
     }
 
     /// A column for those who want to see all.
-    fn wide(name: &'static str, cell: impl Fn(&Self) -> Cell + 'static) -> Column<Self> {
+    fn wide(name: &'static str, cell: impl Fn(&Self::Item) -> Cell + 'static) -> Column<Self::Item> {
         Column { name, wide: true, cell: Box::new(cell) }
     }
 
     /// What `-o name` prints and other commands take as argument.
-    fn name(&self) -> String;
+    fn name(item: &Self::Item) -> String;
 }

@@ -1,4 +1,5 @@
-use super::{Format, csv};
+use super::csv;
+use super::format::Format;
 
 /// Which columns of which rows in what order a reader wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

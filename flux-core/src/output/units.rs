@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use flux_core::types::Timestamp;
+use crate::types::Timestamp;
 use jiff::tz::TimeZone;
 
 /// `10021` → `10,021`.

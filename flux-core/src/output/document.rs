@@ -1,8 +1,12 @@
 use serde::Serialize;
 use serde_norway::Value;
 
+use super::cell::Cell;
+use super::column::Resource;
+use super::format::Format;
 use super::selection::{Header, Selection, SelectionError};
-use super::{Cell, Format, Resource, Style, csv, table};
+use super::style::Style;
+use super::{csv, table};
 
 /// The version of the envelope around JSON and YAML. It changes when a program that reads it would have to.
 pub const API_VERSION: &str = "flux/v1";
@@ -39,20 +43,20 @@ struct Envelope<'a> {
 }
 
 impl Document {
-    pub fn list<T: Resource>(things: &[T]) -> Self {
-        let columns = T::columns();
+    pub fn list<R: Resource>(things: &[R::Item]) -> Self {
+        let columns = R::columns();
         let headers = columns.iter().map(|column| Header { name: column.name, wide: column.wide }).collect();
-        let row = |thing: &T| {
+        let row = |thing: &R::Item| {
             let cells = columns.iter().map(|column| (column.cell)(thing)).collect();
-            Row { name: thing.name(), cells, item: value(thing) }
+            Row { name: R::name(thing), cells, item: value(thing) }
         };
         let rows = things.iter().map(row).collect();
-        Document { kind: T::KIND, headers, rows, details: false, partial: false, whole: None, above: None, below: None }
+        Document { kind: R::KIND, headers, rows, details: false, partial: false, whole: None, above: None, below: None }
     }
 
     /// Every column of one thing, also those that a list shows only when it is wide.
-    pub fn details<T: Resource>(thing: &T) -> Self {
-        let mut document = Document { details: true, ..Document::list(std::slice::from_ref(thing)) };
+    pub fn details<R: Resource>(thing: &R::Item) -> Self {
+        let mut document = Document { details: true, ..Document::list::<R>(std::slice::from_ref(thing)) };
         document.headers.iter_mut().for_each(|header| header.wide = false);
         document.rows.iter_mut().flat_map(|row| &mut row.cells).for_each(Cell::date);
         document
@@ -186,15 +190,19 @@ mod tests {
         flow: u64,
     }
 
-    impl Resource for Pump {
+    struct Pumps;
+
+    impl Resource for Pumps {
+        type Item = Pump;
+
         const KIND: &'static str = "Pump";
 
-        fn columns() -> Vec<Column<Self>> {
+        fn columns() -> Vec<Column<Pump>> {
             vec![Self::column("PUMP", |pump| Cell::text(pump.id)), Self::wide("FLOW", |pump| Cell::Count(pump.flow))]
         }
 
-        fn name(&self) -> String {
-            self.id.to_owned()
+        fn name(item: &Pump) -> String {
+            item.id.to_owned()
         }
     }
 
@@ -202,7 +210,7 @@ mod tests {
 
     fn render(format: Format, selection: &Selection) -> String {
         let pumps = [Pump { id: "a", flow: 1_000 }, Pump { id: "b", flow: 20 }];
-        Document::list(&pumps).render(format, selection, PLAIN).unwrap()
+        Document::list::<Pumps>(&pumps).render(format, selection, PLAIN).unwrap()
     }
 
     #[test]
@@ -228,7 +236,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_is_an_empty_array() {
-        let empty = Document::list::<Pump>(&[]);
+        let empty = Document::list::<Pumps>(&[]);
         assert!(empty.is_empty());
         let json = empty.json_line(&Selection::default()).unwrap();
         assert_eq!(json, "{\"apiVersion\":\"flux/v1\",\"kind\":\"Pump\",\"items\":[]}\n");
@@ -238,7 +246,8 @@ mod tests {
     fn what_stands_around_the_rows_gives_way_to_named_columns() {
         let whole = serde_json::json!({"pumps": 1});
         let pump = Pump { id: "a", flow: 1 };
-        let document = Document::details(&pump).within("Plant", &whole).above(|_| "PLANT\n".into()).below(|_| "end\n".into());
+        let document =
+            Document::details::<Pumps>(&pump).within("Plant", &whole).above(|_| "PLANT\n".into()).below(|_| "end\n".into());
         assert_eq!(document.render(Format::Table, &Selection::default(), PLAIN).unwrap(), "PLANT\nPUMP  a\nFLOW  1\nend\n");
         let named = Selection { columns: vec!["flow".into()], ..Selection::default() };
         assert_eq!(document.render(Format::Table, &named, PLAIN).unwrap(), "FLOW  1\n");

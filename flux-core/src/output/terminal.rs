@@ -3,11 +3,13 @@ use std::io::{self, BufWriter, Write};
 /// Standard output, buffered, where a failed write is an error and not a panic.
 pub struct Stdout(BufWriter<io::Stdout>);
 
-impl Stdout {
-    pub fn new() -> Self {
+impl Default for Stdout {
+    fn default() -> Self {
         Stdout(BufWriter::new(io::stdout()))
     }
+}
 
+impl Stdout {
     /// Writes and flushes: what was printed is seen, also by a pipe.
     pub fn print(&mut self, text: &str) -> io::Result<()> {
         self.0.write_all(text.as_bytes())?;

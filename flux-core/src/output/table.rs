@@ -1,6 +1,7 @@
 use comfy_table::{Attribute, CellAlignment, Color, Table};
 
-use super::{Cell, Style, Tone};
+use super::cell::{Cell, Tone};
+use super::style::Style;
 
 /// Borderless columns, two spaces apart, numbers to the right. Colour underlines what the words say.
 pub fn columns(names: Option<&[&str]>, rows: &[Vec<&Cell>], style: Style) -> String {

@@ -1,24 +1,27 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::column::{Column, Resource};
+use super::csv;
+use super::format::Format;
 use super::selection::{Header, Selection, SelectionError};
-use super::{Column, Format, Resource, Style, csv};
+use super::style::Style;
 
 /// Rows that come one by one and are shown at once: JSON is one object a line, a table grows its columns as it goes.
-pub struct RowStream<T> {
+pub struct RowStream<R: Resource> {
     format: Format,
-    columns: Vec<Column<T>>,
+    columns: Vec<Column<R::Item>>,
     widths: Vec<usize>,
     headers: bool,
     style: Style,
 }
 
-impl<T: Resource> RowStream<T> {
+impl<R: Resource> RowStream<R> {
     pub fn new(format: Format, selection: &Selection, style: Style) -> Result<Self, SelectionError> {
-        let mut columns: Vec<Option<Column<T>>> = T::columns().into_iter().map(Some).collect();
+        let mut columns: Vec<Option<Column<R::Item>>> = R::columns().into_iter().map(Some).collect();
         let headers: Vec<Header> =
             columns.iter().flatten().map(|column| Header { name: column.name, wide: column.wide }).collect();
         let shown = selection.shown(&headers, format)?;
-        let columns: Vec<Column<T>> = shown.into_iter().filter_map(|index| columns[index].take()).collect();
+        let columns: Vec<Column<R::Item>> = shown.into_iter().filter_map(|index| columns[index].take()).collect();
         let widths = columns.iter().map(|column| column.name.width()).collect();
         Ok(RowStream { format, columns, widths, headers: !selection.no_headers, style })
     }
@@ -35,7 +38,7 @@ impl<T: Resource> RowStream<T> {
         }
     }
 
-    pub fn row(&mut self, thing: &T) -> String {
+    pub fn row(&mut self, thing: &R::Item) -> String {
         match self.format {
             Format::Json => serde_json::to_string(thing).expect("what the API answers is JSON") + "\n",
             Format::Yaml => format!("---\n{}", serde_norway::to_string(thing).expect("what the API answers is YAML")),
@@ -43,7 +46,7 @@ impl<T: Resource> RowStream<T> {
                 let fields: Vec<String> = self.columns.iter().map(|column| (column.cell)(thing).plain()).collect();
                 csv::record(fields.iter().map(String::as_str))
             }
-            Format::Name => thing.name() + "\n",
+            Format::Name => R::name(thing) + "\n",
             Format::Table | Format::Wide => self.table_row(thing),
         }
     }
@@ -53,7 +56,7 @@ impl<T: Resource> RowStream<T> {
         self.style.bold(&self.line(&names)) + "\n"
     }
 
-    fn table_row(&mut self, thing: &T) -> String {
+    fn table_row(&mut self, thing: &R::Item) -> String {
         let cells: Vec<String> = self.columns.iter().map(|column| (column.cell)(thing).human()).collect();
         let first = std::mem::take(&mut self.headers) && !self.style.terminal;
         for (width, cell) in self.widths.iter_mut().zip(&cells) {
@@ -99,21 +102,25 @@ mod tests {
     #[derive(serde::Serialize)]
     struct Message(&'static str, &'static str);
 
-    impl Resource for Message {
+    struct Messages;
+
+    impl Resource for Messages {
+        type Item = Message;
+
         const KIND: &'static str = "Message";
 
-        fn columns() -> Vec<Column<Self>> {
+        fn columns() -> Vec<Column<Message>> {
             vec![Self::column("TOPIC", |message| Cell::text(message.0)), Self::column("PAYLOAD", |message| Cell::text(message.1))]
         }
 
-        fn name(&self) -> String {
-            self.0.to_owned()
+        fn name(item: &Message) -> String {
+            item.0.to_owned()
         }
     }
 
     fn lines(format: Format, size: Option<(usize, usize)>) -> String {
         let style = Style { colour: false, terminal: size.is_some(), size };
-        let mut stream = RowStream::new(format, &Selection::default(), style).unwrap();
+        let mut stream = RowStream::<Messages>::new(format, &Selection::default(), style).unwrap();
         let head = stream.head();
         let rows = [Message("a", "first"), Message("long/topic", "a\npayload, long"), Message("b", "日本語日本語")];
         head + &rows.iter().map(|row| stream.row(row)).collect::<String>()

@@ -1,6 +1,6 @@
 use std::io::IsTerminal;
 
-use super::Tone;
+use super::cell::Tone;
 
 /// What the reader's terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
