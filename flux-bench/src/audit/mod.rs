@@ -3,5 +3,6 @@
 //! Invariant: memory per stream is bounded whatever arrives, and every delivery falls into exactly one class.
 
 pub mod ledger;
+pub mod offence;
 pub mod sequence;
 pub mod settle;

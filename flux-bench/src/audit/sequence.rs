@@ -5,14 +5,23 @@ use std::ops::Range;
 /// each new one; 1,024 gaps are 16 KB, and far more than any retransmission window.
 pub const REMEMBERED_RUNS: usize = 1_024;
 
+/// The same where several receivers share a stream: each is at another place of it, and every place is an end of runs.
+const REMEMBERED_RUNS_SHARED: usize = 65_536;
+
 /// Which sequence numbers were seen: everything below `floor` (but for what was forgotten), and the runs above it.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct SequenceSet {
+    limit: usize,
     floor: u64,
     /// Ascending, disjoint, not touching each other nor the floor.
     runs: VecDeque<Range<u64>>,
     distinct: u64,
+    /// The first numbers that were given up as missing when a gap was forgotten.
+    forgotten: Vec<u64>,
 }
+
+/// How many missing numbers are remembered by name.
+const NAMED: usize = 10;
 
 /// What an arrival is to the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +33,18 @@ pub enum Arrival {
     Again,
 }
 
+impl Default for SequenceSet {
+    fn default() -> Self {
+        Self { limit: REMEMBERED_RUNS, floor: 0, runs: VecDeque::new(), distinct: 0, forgotten: vec![] }
+    }
+}
+
 impl SequenceSet {
+    /// For a stream that several receivers take from.
+    pub fn shared() -> Self {
+        Self { limit: REMEMBERED_RUNS_SHARED, ..Self::default() }
+    }
+
     /// How many different numbers were seen.
     pub fn distinct(&self) -> u64 {
         self.distinct
@@ -56,6 +76,18 @@ impl SequenceSet {
         after > 0 && sequence < self.runs[after - 1].end
     }
 
+    /// The first few numbers below `end` that were not seen, ascending.
+    pub fn missing(&self, end: u64) -> Vec<u64> {
+        let mut gaps = vec![];
+        let mut from = self.floor;
+        for run in &self.runs {
+            gaps.push(from..run.start);
+            from = run.end;
+        }
+        gaps.push(from..end.max(from));
+        self.forgotten.iter().copied().chain(gaps.into_iter().flatten().filter(|number| *number < end)).take(NAMED).collect()
+    }
+
     fn insert_apart(&mut self, sequence: u64) -> Arrival {
         if self.contains(sequence) {
             return Arrival::Again;
@@ -79,8 +111,9 @@ impl SequenceSet {
     }
 
     fn settle_floor(&mut self) {
-        while self.runs.front().is_some_and(|run| run.start == self.floor) || self.runs.len() > REMEMBERED_RUNS {
+        while self.runs.front().is_some_and(|run| run.start == self.floor) || self.runs.len() > self.limit {
             let run = self.runs.pop_front().expect("a run was just seen");
+            self.forgotten.extend((self.floor..run.start).take(NAMED - self.forgotten.len()));
             self.floor = run.end;
         }
     }
@@ -135,6 +168,18 @@ mod tests {
             assert_eq!(set.insert(sequence), expected, "sequence {sequence}");
         }
         assert_eq!(set.distinct(), model.len() as u64);
+    }
+
+    #[test]
+    fn the_first_missing_numbers_are_known_by_name_also_when_their_gap_was_forgotten() {
+        let mut set = SequenceSet::default();
+        arrivals(&mut set, [0, 2, 5]);
+        assert_eq!(set.missing(8), [1, 3, 4, 6, 7]);
+        for half in 3..5_000 {
+            set.insert(half * 2);
+        }
+        assert_eq!(set.missing(10_000)[..4], [1, 3, 4, 7]);
+        assert_eq!(set.missing(10_000).len(), 10);
     }
 
     #[test]

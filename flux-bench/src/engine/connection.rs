@@ -92,6 +92,7 @@ impl Connection {
 
     fn digest(&mut self, bytes: &[u8], now: u64, bench: &Bench) -> Result<usize, String> {
         let mut tally = bench.tally.borrow_mut();
+        tally.roll(now);
         let (mut delivered, mut acknowledged) = (0, 0);
         let mut used = 0;
         let result = loop {

@@ -8,10 +8,12 @@ mod connection;
 mod live;
 pub mod outcome;
 mod publisher;
+mod recorder;
 mod run;
 mod schedule;
 mod subscriber;
 mod tally;
+pub mod timeline;
 mod worker;
 
 pub use connect::{ConnectError, ConnectFailure};

@@ -5,6 +5,7 @@ use crate::watch::process::ProcessUse;
 
 use super::connect::ConnectError;
 use super::live::Totals;
+use super::timeline::Second;
 
 /// What a run measured, not yet judged.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Outcome {
     pub losses: Vec<String>,
     /// Deliveries in each second of sending, warm-up included.
     pub seconds: Vec<u64>,
+    /// Every second of sending (or holding), warm-up and draining included.
+    pub timeline: Vec<Second>,
     /// Over the window.
     pub generator: ProcessUse,
     pub server: Option<ProcessUse>,
@@ -61,6 +64,7 @@ impl Outcome {
             failures: vec![],
             losses: vec![],
             seconds: vec![],
+            timeline: vec![],
             generator: ProcessUse::default(),
             server: None,
             machine: MachineUse::default(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::audit::settle::{Outbox, settle};
+use crate::audit::settle::{Outbox, Stream, settle};
 use crate::clock::Clock;
 use crate::plan::limits::{self, LimitError};
 use crate::plan::settings::{Scenario, Settings};
@@ -19,7 +19,9 @@ use crate::watch::process::{Process, Watched};
 use super::connect::ConnectError;
 use super::live::{Live, Totals};
 use super::outcome::Outcome;
+use super::recorder::Recorder;
 use super::tally::{Tally, Window};
+use super::timeline;
 use super::worker::{Command, Findings, Orders, work};
 
 /// How often the counters are looked at.
@@ -72,6 +74,8 @@ struct Run<'a, I> {
     interrupted: bool,
     server: Option<Watched>,
     generator: Watched,
+    /// From when sending or holding begins.
+    recorder: Option<Recorder>,
 }
 
 /// Runs a plan to its end, or until `interrupt` resolves.
@@ -109,7 +113,19 @@ pub async fn run<I: Future<Output = ()>>(
     }
     let interrupt = pin!(interrupt);
     let generator = Watched::new(Process::of(std::process::id()));
-    let mut run = Run { settings, clock, lives, command, threads, observer, interrupt, interrupted: false, server, generator };
+    let mut run = Run {
+        settings,
+        clock,
+        lives,
+        command,
+        threads,
+        observer,
+        interrupt,
+        interrupted: false,
+        server,
+        generator,
+        recorder: None,
+    };
     run.connect(&wiring, began, memory_before).await
 }
 
@@ -134,6 +150,9 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             self.observer.observe(phase, &totals, left);
             if let Some(server) = &mut self.server {
                 server.look();
+            }
+            if let Some(recorder) = &mut self.recorder {
+                recorder.look(self.clock.now(), &totals, &mut self.generator, &mut self.server);
             }
             if done(&totals) || left.is_some_and(|left| left.is_zero()) {
                 return true;
@@ -195,10 +214,11 @@ impl<I: Future<Output = ()>> Run<'_, I> {
     async fn hold(&mut self) -> Result<Outcome, RunError> {
         let from = self.clock.now();
         let to = from + self.settings.duration.as_nanos() as u64;
+        self.record_from(from);
         let machine = self.start_measuring();
         self.watch(Phase::Holding, Some(to), |_| false).await;
         let mut outcome = self.measured(machine, self.clock.now() - from);
-        outcome.totals = self.totals();
+        self.end_of_record(&mut outcome);
         let findings = self.close()?;
         Ok(gather(outcome, findings).0)
     }
@@ -211,29 +231,11 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         let window = Window { from, to: from + ns(self.settings.duration) };
         self.command.send_replace(Command::Send { start, window });
 
-        let (mut seconds, mut counted, mut next) = (vec![], 0, start + 1_000_000_000);
-        let clock = self.clock;
-        let mut each_second = move |totals: &Totals, seconds: &mut Vec<u64>| {
-            while clock.now() >= next {
-                seconds.push(totals.delivered - counted);
-                counted = totals.delivered;
-                next += 1_000_000_000;
-            }
-        };
-        let mut going = self
-            .watch(Phase::WarmingUp, Some(from), |totals| {
-                each_second(totals, &mut seconds);
-                false
-            })
-            .await;
+        self.record_from(start);
+        let mut going = self.watch(Phase::WarmingUp, Some(from), |_| false).await;
         let machine = self.start_measuring();
         if going {
-            going = self
-                .watch(Phase::Running, Some(window.to), |totals| {
-                    each_second(totals, &mut seconds);
-                    false
-                })
-                .await;
+            going = self.watch(Phase::Running, Some(window.to), |_| false).await;
         }
         let stopped = self.clock.now().min(window.to);
         let mut outcome = self.measured(machine, stopped.saturating_sub(from));
@@ -241,8 +243,9 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             self.command.send_replace(Command::Halt);
         }
         outcome.draining = self.drain().await;
-        outcome.seconds = seconds;
-        outcome.totals = self.totals();
+        self.end_of_record(&mut outcome);
+        let sending = (stopped.saturating_sub(start) / timeline::SECOND) as usize;
+        outcome.seconds = outcome.timeline.iter().take(sending).map(|second| second.delivered).collect();
 
         let findings = self.close()?;
         let (mut outcome, mut findings) = gather(outcome, findings);
@@ -250,8 +253,11 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         for (stream, outbox) in findings.iter_mut().flat_map(|findings| findings.outboxes.drain(..)) {
             outboxes[stream as usize] = outbox;
         }
-        let inboxes = findings.iter().flat_map(|findings| &findings.inboxes);
-        outcome.audit = Some(settle(self.settings.qos, &outboxes, inboxes));
+        let topic = |stream: usize| wiring.topics[wiring.streams[stream] as usize].as_str();
+        let numbered = outboxes.into_iter().enumerate();
+        let streams: Vec<_> =
+            numbered.map(|(number, outbox)| Stream { topic: topic(number), qos: self.settings.qos, outbox }).collect();
+        outcome.audit = Some(settle(&streams, findings.iter().flat_map(|findings| &findings.inboxes)));
         Ok(outcome)
     }
 
@@ -273,6 +279,18 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         })
         .await;
         moved - began
+    }
+
+    fn record_from(&mut self, start: u64) {
+        let totals = self.totals();
+        self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.server));
+    }
+
+    fn end_of_record(&mut self, outcome: &mut Outcome) {
+        outcome.totals = self.totals();
+        if let Some(recorder) = self.recorder.take() {
+            outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.server);
+        }
     }
 
     fn start_measuring(&mut self) -> Machine {
@@ -312,6 +330,7 @@ fn gather(mut outcome: Outcome, findings: Vec<Findings>) -> (Outcome, Vec<Findin
         outcome.failures.extend(found.failures.iter().cloned());
         outcome.losses.extend(found.losses.iter().cloned());
     }
+    timeline::fill(&mut outcome.timeline, findings.iter().map(|found| &found.tally.seconds));
     outcome.delivered_in_window = tally.delivered_in_window;
     outcome.sent_in_window = tally.sent_in_window;
     outcome.response = tally.response;

@@ -45,19 +45,12 @@ impl Subscriber {
         }
         let stamp = Stamp::read(publish.payload).filter(|stamp| stamp.run == self.run && publish.payload.len() == self.size);
         let Some(stamp) = stamp else {
-            self.inbox.unexpected += 1;
+            self.inbox.record_stranger(publish.topic);
             return false;
         };
         let first = self.inbox.record(stamp.stream, stamp.sequence);
         if first {
-            tally.delivered_in_window += u64::from(tally.window.contains(now));
-            if tally.window.contains(stamp.intended) {
-                tally.service.record(now.saturating_sub(stamp.sent));
-                // Unpaced, messages have no intended time.
-                if tally.paced {
-                    tally.response.record(now.saturating_sub(stamp.intended));
-                }
-            }
+            tally.deliver(stamp.intended, stamp.sent, now);
         }
         first
     }
@@ -94,7 +87,7 @@ mod tests {
     }
 
     fn subscriber() -> Subscriber {
-        Subscriber::new(1, 64, Inbox::new([0].into()))
+        Subscriber::new(1, 64, Inbox::new("s0".to_owned(), [0].into()))
     }
 
     #[test]

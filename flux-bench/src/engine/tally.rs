@@ -1,5 +1,7 @@
 use crate::load::latency::Latency;
 
+use super::timeline::Seconds;
+
 /// What counts: messages due, or deliveries seen, from `from` up to `to` (ns on the run's clock).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
@@ -20,15 +22,17 @@ pub struct Tally {
     pub window: Window,
     /// Messages have a time they are due at.
     pub paced: bool,
-    /// From when a message was due to its delivery.
+    /// From when a message was due to its delivery; the present second's are still in `seconds`.
     pub response: Latency,
-    /// From when it was sent to its delivery.
+    /// From when it was sent to its delivery; unpaced, the present second's are still in `seconds`.
     pub service: Latency,
     /// From when it was due to its acknowledgement (PUBACK, PUBREC).
     pub acknowledgement: Latency,
     /// From when a message was due to when the generator noticed.
     pub lag: Latency,
     pub connect: Latency,
+    /// The response times (unpaced: service times) second by second.
+    pub seconds: Seconds,
     /// Deliveries that arrived within the window.
     pub delivered_in_window: u64,
     /// Messages sent within the window.
@@ -37,6 +41,38 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Sending begins at `start`.
+    pub fn begin(&mut self, start: u64, window: Window, paced: bool) {
+        (self.window, self.paced) = (window, paced);
+        self.seconds.begin(start);
+    }
+
+    /// Tells the time before something is counted.
+    #[inline]
+    pub fn roll(&mut self, now: u64) {
+        self.seconds.roll(now, if self.paced { &mut self.response } else { &mut self.service });
+    }
+
+    /// Counts a delivery seen at `now`.
+    #[inline]
+    pub fn deliver(&mut self, intended: u64, sent: u64, now: u64) {
+        self.delivered_in_window += u64::from(self.window.contains(now));
+        if self.window.contains(intended) {
+            // Unpaced, messages have no intended time.
+            if self.paced {
+                self.service.record(now.saturating_sub(sent));
+                self.seconds.record(now.saturating_sub(intended));
+            } else {
+                self.seconds.record(now.saturating_sub(sent));
+            }
+        }
+    }
+
+    /// Nothing more is counted.
+    pub fn close(&mut self) {
+        self.seconds.close(if self.paced { &mut self.response } else { &mut self.service });
+    }
+
     pub fn merge(&mut self, other: &Tally) {
         self.response.merge(&other.response);
         self.service.merge(&other.service);

@@ -244,7 +244,7 @@ impl Worker {
             Client::Idle(_) => Role::Idle,
             Client::Publisher(number) => Role::Publisher(self.publisher(number, opened.granted.receive_maximum)),
             Client::Subscriber(number) => {
-                let inbox = Inbox::new(self.orders.wiring.subscribers[number].streams.clone());
+                let inbox = Inbox::new(format!("s{number}"), self.orders.wiring.subscribers[number].streams.clone());
                 Role::Subscriber(Subscriber::new(self.orders.run, self.orders.settings.size, inbox))
             }
         };
@@ -276,9 +276,8 @@ impl Worker {
 
     fn begin(&self, start: u64, window: Window) -> Option<JoinHandle<io::Result<()>>> {
         {
-            let mut tally = self.bench.tally.borrow_mut();
-            tally.window = window;
-            tally.paced = matches!(self.orders.settings.load, Load::Paced(_));
+            let paced = matches!(self.orders.settings.load, Load::Paced(_));
+            self.bench.tally.borrow_mut().begin(start, window, paced);
         }
         match self.orders.settings.load {
             Load::Unpaced => {
@@ -351,6 +350,7 @@ impl Worker {
     }
 
     fn findings(&self, ready_at: u64) -> Findings {
+        self.bench.tally.borrow_mut().close();
         let mut findings =
             Findings { tally: self.bench.tally.take(), failures: self.failures.take(), ready_at, ..Default::default() };
         for connection in self.connections.borrow().iter() {

@@ -147,7 +147,7 @@ fn doubts(settings: &Settings, outcome: &Outcome) -> Vec<String> {
 mod tests {
     use super::super::target;
     use super::*;
-    use crate::audit::settle::Audit;
+    use crate::audit::settle::{Audit, Class};
     use crate::plan::settings::test_settings;
 
     fn settings(rate: f64) -> Settings {
@@ -213,7 +213,7 @@ mod tests {
     fn a_broken_audit_outweighs_everything_but_an_interruption() {
         let mut broken = outcome();
         broken.totals.shed = 1;
-        broken.audit = Some(Audit { qos: 1, lost: 1, ..Default::default() });
+        broken.audit = Some(Audit::of(vec![Class { qos: 1, lost: 1, ..Default::default() }]));
         assert_eq!(judged(50_000.0, &broken).conclusion.exit_code(false), 4);
         broken.interrupted = true;
         assert_eq!(judged(50_000.0, &broken).conclusion.exit_code(false), 130);

@@ -27,6 +27,15 @@ pub struct ProcessUse {
     pub descriptors: Option<u64>,
 }
 
+/// What a process used in one second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct ProcessSample {
+    /// 1.0 is one core busy all the time.
+    pub cores: f64,
+    /// Bytes at its end.
+    pub resident: u64,
+}
+
 impl Process {
     pub fn of(pid: u32) -> Self {
         Self { pid }
@@ -82,11 +91,12 @@ pub struct Watched {
     peak: u64,
     looked: Instant,
     started: Option<(Instant, f64)>,
+    sampled: Option<(Instant, f64)>,
 }
 
 impl Watched {
     pub fn new(process: Process) -> Self {
-        Self { process, peak: process.resident().unwrap_or(0), looked: Instant::now(), started: None }
+        Self { process, peak: process.resident().unwrap_or(0), looked: Instant::now(), started: None, sampled: None }
     }
 
     pub fn resident(&self) -> Option<u64> {
@@ -96,6 +106,16 @@ impl Watched {
     /// The window begins.
     pub fn start(&mut self) {
         self.started = self.process.cpu_seconds().map(|cpu| (Instant::now(), cpu));
+    }
+
+    /// What was used since the last sample; None at the first, or when it cannot be read.
+    pub fn sample(&mut self) -> Option<ProcessSample> {
+        let (now, cpu) = (Instant::now(), self.process.cpu_seconds()?);
+        let (since, cpu_before) = self.sampled.replace((now, cpu))?;
+        let elapsed = now.duration_since(since).as_secs_f64();
+        let resident = self.process.resident()?;
+        self.peak = self.peak.max(resident);
+        Some(ProcessSample { cores: if elapsed > 0.0 { (cpu - cpu_before) / elapsed } else { 0.0 }, resident })
     }
 
     /// Notes the memory, ten times a second at most.
