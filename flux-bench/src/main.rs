@@ -25,7 +25,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         .map_err(|error| Failure::new(1, "runtime", "cannot start").cause(error.to_string()))?;
     match command {
         Command::Mqtt(arguments) => runtime.block_on(commands::mqtt::mqtt(&arguments)),
-        Command::Selftest { messages, output } => runtime.block_on(commands::selftest::selftest(messages, output)),
-        Command::Targets { command: TargetsCommand::List { output } } => commands::targets::list(output),
+        Command::Selftest { messages, read } => runtime.block_on(commands::selftest::selftest(messages, &read)),
+        Command::Targets { command: TargetsCommand::List { read } } => commands::targets::list(&read),
+        Command::Targets { command: TargetsCommand::Explain { id, read } } => commands::targets::explain(&id, &read),
     }
 }

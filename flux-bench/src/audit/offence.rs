@@ -1,10 +1,11 @@
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// How many offending messages are named.
 pub const NAMED: usize = 10;
 
 /// What is wrong with a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Acknowledged (at QoS 0: sent) and not delivered.
@@ -39,7 +40,7 @@ impl Kind {
 }
 
 /// One message that is not as it should be: among the first of a run, so that the server's log can be searched for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Offence {
     pub kind: Kind,
     /// The publisher's stream (one per publisher, topic and QoS); None when the message is not one of this run.

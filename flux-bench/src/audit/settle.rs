@@ -1,4 +1,5 @@
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::ledger::Inbox;
 use super::offence::{Kind, NAMED, Offence};
@@ -21,7 +22,7 @@ pub struct Stream<'a> {
 }
 
 /// The counts of one QoS. They are of messages times the subscribers that were owed them, except the first two.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Class {
     pub qos: u8,
     pub sent: u64,
@@ -37,7 +38,7 @@ pub struct Class {
 }
 
 /// The audit of a run. Counts are of messages times the subscribers that were owed them, except the first two.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Audit {
     /// The highest QoS of the run.
@@ -65,7 +66,7 @@ pub struct Audit {
 }
 
 /// What the counts amount to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guarantee {
     ExactlyOnce,

@@ -3,5 +3,6 @@
 
 pub mod command;
 pub mod defaults;
+pub mod judging;
 pub mod mqtt;
 pub mod quantity;

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::plan::settings::Scenario;
 
 use super::command::Format;
+use super::judging::Judging;
 use super::quantity::{Rate, bytes, count, rate};
 
 const EXAMPLES: &str = "\
@@ -102,9 +103,8 @@ pub struct MqttArguments {
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
 
-    /// Exit 3 when a target is missed
-    #[arg(long)]
-    pub check: bool,
+    #[command(flatten)]
+    pub judging: Judging,
 
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub output: Format,

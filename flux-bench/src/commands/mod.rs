@@ -1,5 +1,7 @@
 //! What each command does, from settings to exit code. Owns nothing else.
 
 pub mod mqtt;
+pub mod runs;
 pub mod selftest;
+pub mod show;
 pub mod targets;

@@ -1,16 +1,17 @@
-use std::io::{self, Write};
-
-use crate::cli::command::Format;
 use crate::cli::defaults;
 use crate::cli::mqtt::MqttArguments;
 use crate::engine;
 use crate::plan::settings::Settings;
 use crate::report::failure::Failure;
+use crate::report::measured::{self, Identity};
 use crate::report::progress::Progress;
-use crate::report::{json, table};
+use crate::report::table;
 use crate::verdict::{judge::judge, target};
 use crate::watch::machine::Environment;
 use crate::watch::process::Process;
+
+use super::runs;
+use super::show::show_or;
 
 /// Runs, reports, and returns the exit code.
 pub async fn mqtt(arguments: &MqttArguments) -> Result<u8, Failure> {
@@ -23,26 +24,16 @@ pub async fn mqtt(arguments: &MqttArguments) -> Result<u8, Failure> {
             std::future::pending::<()>().await;
         }
     };
+    let identity = Identity::now(settings.scenario.name(), &settings.url, 1);
     let outcome = engine::run(settings.clone(), &mut progress, interrupt).await;
     progress.finish();
     let outcome = outcome.map_err(|error| Failure::from(&error))?;
-    let judgement = judge(&settings, &outcome, target::all());
-    let text = match arguments.output {
-        Format::Table => table::render(&settings, &outcome, &judgement),
-        Format::Json => format!("{:#}\n", json::render(&settings, &outcome, &judgement, &Environment::here())),
-    };
-    write(&text)?;
-    Ok(judgement.conclusion.exit_code(arguments.check))
-}
-
-/// A reader that has had enough (`| head`) is no failure.
-pub fn write(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(1, "output", "cannot write to standard output").cause(error.to_string()))
-        }
-        _ => Ok(()),
-    }
+    let mut run = measured::mqtt(identity, &settings, outcome, Environment::here());
+    judge(&mut run, &target::all());
+    let result = run.result;
+    let document = runs::document(std::slice::from_ref(&run));
+    show_or(|| table::render(&run), &document, arguments.output)?;
+    Ok(result.exit_code(arguments.judging.check))
 }
 
 /// The server's descriptor limit is the other half of ours, and refusals at it are hard to read.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::engine::RunError;
 
-pub const API_VERSION: &str = "flux/v1";
+pub use super::model::API_VERSION;
 
 /// Why a run did not take place: for people three lines, for programs one JSON object with a stable `code`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,8 +1,13 @@
-//! How a run is told: progress while it goes, a table for people, JSON for programs, errors for both. Must not measure or judge.
+//! How a run is told: progress while it goes, one model of it, and from the model everything else: a table for people, JSON for
+//! programs, pages; errors for both. Must not measure or judge.
 //! Invariant: results on standard output, everything else on standard error; meaning never by colour alone.
 
+pub mod bounds;
 pub mod failure;
-pub mod json;
+#[cfg(test)]
+pub mod fixture;
+pub mod measured;
+pub mod model;
 pub mod number;
 pub mod progress;
 pub mod table;

@@ -27,6 +27,22 @@ fn trim(text: String) -> String {
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
+/// A figure with its unit: `50,012/s`, `1.32 ms`, `99.9%`, `10,000`.
+pub fn with_unit(figure: &str, unit: &str) -> String {
+    let space = if unit.is_empty() || unit.starts_with(['/', '%']) { "" } else { " " };
+    format!("{figure}{space}{unit}")
+}
+
+/// A bound as it was set, all its digits: `≥ 99.95%`, `≤ 1.5 ms`.
+pub fn bound(at_least: Option<f64>, at_most: Option<f64>, unit: &str) -> String {
+    let exact = |bound: f64| if bound.fract() == 0.0 { figure(bound) } else { bound.to_string() };
+    match (at_least, at_most) {
+        (Some(least), _) => format!("≥ {}", with_unit(&exact(least), unit)),
+        (None, Some(most)) => format!("≤ {}", with_unit(&exact(most), unit)),
+        (None, None) => String::new(),
+    }
+}
+
 /// Bytes in decimal units.
 pub fn bytes(value: f64) -> String {
     match value {
@@ -46,6 +62,8 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!([50_000.4, 42.0, 42.25, 1.5, 0.037].map(figure), ["50,000", "42", "42.2", "1.50", "0.04"]);
+        assert_eq!(bound(Some(99.95), None, "%"), "≥ 99.95%");
+        assert_eq!(bound(None, Some(1.5), "ms"), "≤ 1.5 ms");
         assert_eq!([512.0, 12_800_000.0, 3.3e9].map(bytes), ["512 B", "12.8 MB", "3.30 GB"]);
     }
 }

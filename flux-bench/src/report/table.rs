@@ -1,65 +1,60 @@
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::audit::settle::Audit;
-use crate::engine::outcome::Outcome;
-use crate::load::latency::Percentiles;
-use crate::plan::settings::{Load, Scenario, Settings};
-use crate::verdict::judge::{Conclusion, Judgement, Row, Verdict};
-use crate::verdict::metric;
-use crate::verdict::target::Bound;
-
+use super::bounds::{self, Bounds};
+use super::model::{Audit, Percentiles, Run, TargetRow, TargetVerdict, Tool};
 use super::number::{bytes, figure, grouped};
 
 /// The report for people.
-pub fn render(settings: &Settings, outcome: &Outcome, judgement: &Judgement) -> String {
-    let mut lines = vec![headline(settings)];
-    lines.push(latencies(settings, outcome));
-    if settings.scenario != Scenario::Conns {
-        lines.push(throughput(settings, outcome));
+pub fn render(run: &Run) -> String {
+    let mut lines = vec![headline(run), latencies(run)];
+    lines.extend(throughput(run));
+    lines.push(connections(run));
+    lines.extend(run.audit.as_ref().map(|audit| audit_line(run, audit)));
+    lines.extend(answers(run));
+    lines.extend(servers(run));
+    lines.push(generator(run));
+    if !run.targets.is_empty() {
+        lines.push(targets(&run.targets));
     }
-    lines.push(connections(outcome));
-    if let Some(audit) = &outcome.audit {
-        lines.push(audit_line(audit));
-    }
-    lines.push(server(outcome));
-    lines.push(generator(settings, outcome));
-    if !judgement.rows.is_empty() {
-        lines.push(targets(&judgement.rows));
-    }
-    lines.push(result(judgement));
-    lines.extend(remarks(settings, outcome, judgement));
+    lines.push(result(run));
+    lines.extend(remarks(run));
+    lines.retain(|line| !line.is_empty());
     lines.join("\n") + "\n"
 }
 
-fn headline(settings: &Settings) -> String {
-    let mut parts = vec![
-        format!("flux-bench mqtt {}", settings.scenario.name()),
-        format!("{} conns", grouped(settings.connections() as u64)),
-    ];
-    if settings.scenario == Scenario::Conns {
-        parts.push(format!("held {}", humantime::format_duration(settings.duration)));
-    } else {
-        parts.push(format!("QoS {}", settings.qos));
-        parts.push(format!("{} B", settings.size));
-        parts.push(match settings.load {
-            Load::Paced(rate) => format!("open loop {} msg/s", figure(rate)),
-            Load::Unpaced if settings.qos > 0 => format!("unpaced, window {}", settings.inflight),
-            Load::Unpaced => "unpaced".to_owned(),
+/// One line that says what was run.
+pub fn headline(run: &Run) -> String {
+    let settings = &run.settings;
+    let mut parts =
+        vec![format!("flux-bench {} {}", run.tool.name(), run.scenario), format!("{} conns", grouped(settings.connections))];
+    if bounds::sends(run) {
+        parts.extend(settings.qos.map(|qos| format!("QoS {qos}")));
+        parts.push(format!("{} B", settings.size_bytes));
+        parts.push(match (settings.messages_per_second, settings.inflight) {
+            (Some(rate), _) => format!("open loop {} {}/s", figure(rate), if run.tool == Tool::Http { "req" } else { "msg" }),
+            (None, Some(window)) if settings.qos.is_some_and(|qos| qos > 0) => format!("unpaced, window {window}"),
+            (None, _) => "unpaced".to_owned(),
         });
-        parts.push(format!("{} → {}", settings.publishers, settings.subscribers));
+        if let (Some(publishers), Some(subscribers)) = (settings.publishers, settings.subscribers) {
+            parts.push(format!("{publishers} → {subscribers}"));
+        }
+    } else {
+        parts.push(format!("held {} s", figure(settings.duration_seconds)));
     }
-    parts.push(format!("MQTT {}", settings.login.protocol.name()));
+    parts.push(settings.protocol.clone());
+    parts.extend(settings.options.iter().map(|(flag, value)| format!("{flag} {value}")));
     parts.push(format!("seed {}", settings.seed));
     parts.join(" · ")
 }
 
-fn grid(header: &[&str]) -> Table {
+/// A borderless table.
+pub(super) fn grid(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
+    table.load_style(presets::NOTHING).force_no_tty().set_header(header);
     table
 }
 
-fn finished(mut table: Table, right: impl IntoIterator<Item = usize>) -> String {
+pub(super) fn finished(mut table: Table, right: impl IntoIterator<Item = usize>) -> String {
     for column in right {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -71,59 +66,62 @@ fn finished(mut table: Table, right: impl IntoIterator<Item = usize>) -> String 
     table.trim_fmt()
 }
 
-fn latencies(settings: &Settings, outcome: &Outcome) -> String {
-    let paced = matches!(settings.load, Load::Paced(_));
-    let lag = outcome.lag.percentiles();
-    let rows: [(&str, Percentiles); 5] = [
-        ("response (intended)", outcome.response.percentiles()),
-        ("service  (actual)", outcome.service.percentiles()),
-        ("acknowledgement", outcome.acknowledgement.percentiles()),
-        ("generator lag", lag),
-        ("connect", outcome.connect.percentiles()),
+fn latencies(run: &Run) -> String {
+    let latencies = &run.latency_milliseconds;
+    let rows: [(&str, &Option<Percentiles>); 5] = [
+        ("response (intended)", &latencies.response),
+        ("service  (actual)", &latencies.service),
+        ("acknowledgement", &latencies.acknowledgement),
+        ("generator lag", &latencies.generator_lag),
+        ("connect", &latencies.connect),
     ];
     let mut table = grid(&["LATENCY (ms)", "p50", "p90", "p99", "p99.9", "max", "n"]);
-    for (name, found) in rows {
-        if found.count == 0 || (name == "generator lag" && !paced) {
-            continue;
-        }
+    for (name, found) in rows.into_iter().filter_map(|(name, found)| Some((name, found.as_ref()?))) {
         let mut cells = vec![name.to_owned()];
         cells.extend([found.p50, found.p90, found.p99, found.p999, found.max].map(|ms| format!("{ms:.2}")));
         cells.push(grouped(found.count));
         table.add_row(cells);
     }
-    finished(table, 1..7)
+    if table.is_empty() { String::new() } else { finished(table, 1..7) }
 }
 
-fn throughput(settings: &Settings, outcome: &Outcome) -> String {
-    let rate = metric::deliveries_per_second(outcome);
-    format!(
-        "THROUGHPUT   {} deliveries/s ({}/s of payload) from {} messages/s, over {:.1} s; drained in {:.2} s",
+fn throughput(run: &Run) -> Option<String> {
+    let found = &run.throughput;
+    let rate = run.headline_rate()?;
+    let of = match run.tool {
+        Tool::Http => found.events_per_second.map(|events| format!(" = {} events/s", figure(events))),
+        _ => found.messages_per_second.map(|messages| {
+            let payload = bytes(rate * run.settings.size_bytes as f64);
+            format!(" ({payload}/s of payload) from {} messages/s", figure(messages))
+        }),
+    };
+    Some(format!(
+        "THROUGHPUT   {} {}/s{}, over {:.1} s; drained in {:.2} s",
         figure(rate),
-        bytes(rate * settings.size as f64),
-        figure(metric::sent_per_second(outcome)),
-        outcome.window as f64 / 1e9,
-        outcome.draining as f64 / 1e9,
-    )
+        run.unit(),
+        of.unwrap_or_default(),
+        found.window_seconds,
+        found.drain_seconds,
+    ))
 }
 
-fn connections(outcome: &Outcome) -> String {
-    let totals = &outcome.totals;
+fn connections(run: &Run) -> String {
+    let found = &run.connections;
     let mut text = format!(
         "CONNECTIONS  {} in {:.2} s = {} connects/s",
-        grouped(totals.connected),
-        outcome.connecting as f64 / 1e9,
-        figure(metric::connects_per_second(outcome)),
+        grouped(found.opened),
+        found.seconds,
+        figure(found.connects_per_second),
     );
-    if totals.failed > 0 {
-        text += &format!(", {} failed", grouped(totals.failed));
-    }
-    if totals.lost > 0 {
-        text += &format!(", {} lost", grouped(totals.lost));
+    for (word, count) in [("failed", found.failed), ("lost", found.lost)] {
+        if count > 0 {
+            text += &format!(", {} {word}", grouped(count));
+        }
     }
     text
 }
 
-fn audit_line(audit: &Audit) -> String {
+fn audit_line(run: &Run, audit: &Audit) -> String {
     let allowed = |count: u64, allowed: bool| match (count, allowed) {
         (0, _) => "0".to_owned(),
         (count, true) => format!("{} (allowed at QoS {})", grouped(count), audit.qos),
@@ -147,137 +145,93 @@ fn audit_line(audit: &Audit) -> String {
     if audit.unexpected > 0 {
         parts.push(format!("unexpected {}", allowed(audit.unexpected, false)));
     }
-    format!("AUDIT        {}  → {}", parts.join("  "), audit.guarantee().words())
+    let guarantee = run.guarantee.unwrap_or_else(|| audit.guarantee());
+    format!("AUDIT        {}  → {}", parts.join("  "), guarantee.words())
 }
 
-fn server(outcome: &Outcome) -> String {
-    let Some(server) = &outcome.server else {
-        return "SERVER       not on this machine or not visible; --pid PID shows its CPU and memory".to_owned();
+fn answers(run: &Run) -> Option<String> {
+    let parts: Vec<String> = run.answers.iter().map(|answer| format!("{} {}", grouped(answer.count), answer.status)).collect();
+    (!parts.is_empty()).then(|| format!("ANSWERS      {}", parts.join(" · ")))
+}
+
+fn servers(run: &Run) -> Vec<String> {
+    if run.servers.is_empty() {
+        return vec![
+            "SERVER       not on this machine or not visible; --pid PID or --nodes URL shows its CPU and memory".to_owned(),
+        ];
+    }
+    let one = run.servers.len() == 1;
+    let line = |server: &super::model::ProcessUse| {
+        let whose = match (server.pid, &server.url) {
+            (Some(pid), _) => format!("{} (pid {pid})", server.name),
+            (None, Some(url)) => format!("{} ({url})", server.name),
+            (None, None) => server.name.clone(),
+        };
+        let mut parts = vec![whose, format!("CPU {:.0}% of a core", server.cores * 100.0)];
+        let costs = &run.costs;
+        if let Some(cost) = costs.server_microseconds_per_delivery.filter(|_| one) {
+            parts.push(format!("{} µs per delivery", figure(cost)));
+        }
+        if let Some(cost) = costs.server_microseconds_per_request.filter(|_| one) {
+            parts.push(format!("{} µs per request", figure(cost)));
+        }
+        parts.push(format!("RSS {}, peak {}", bytes(server.resident_bytes as f64), bytes(server.resident_peak_bytes as f64)));
+        if let Some(each) = costs.server_kilobytes_per_connection.filter(|_| one) {
+            parts.push(format!("{} KB per connection", figure(each)));
+        }
+        if let Some(descriptors) = server.descriptors {
+            parts.push(format!("{} descriptors", grouped(descriptors)));
+        }
+        format!("SERVER       {}", parts.join(" · "))
     };
-    let mut parts = vec![format!("{} (pid {})", server.name, server.pid), format!("CPU {:.0}% of a core", server.cores * 100.0)];
-    if let Some(cost) = metric::server_microseconds_per_delivery(outcome) {
-        parts.push(format!("{} µs per delivery", figure(cost)));
-    }
-    parts.push(format!("RSS {}, peak {}", bytes(server.resident as f64), bytes(server.resident_peak as f64)));
-    if let Some(each) = metric::kilobytes_per_connection(outcome) {
-        parts.push(format!("{} KB per connection", figure(each)));
-    }
-    if let Some(descriptors) = server.descriptors {
-        parts.push(format!("{} descriptors", grouped(descriptors)));
-    }
-    format!("SERVER       {}", parts.join(" · "))
+    run.servers.iter().map(line).collect()
 }
 
-fn generator(settings: &Settings, outcome: &Outcome) -> String {
+fn generator(run: &Run) -> String {
     let mut parts =
-        vec![format!("{} threads", settings.workers), format!("CPU {:.0}% of a core", outcome.generator.cores * 100.0)];
-    if let Some(cost) = metric::generator_microseconds_per_delivery(outcome) {
+        vec![format!("{} threads", run.settings.workers), format!("CPU {:.0}% of a core", run.generator.cores * 100.0)];
+    if let Some(cost) = run.costs.generator_microseconds_per_delivery {
         parts.push(format!("{} µs per delivery", figure(cost)));
     }
-    if let Some(busy) = outcome.machine.busy {
+    if let Some(busy) = run.machine.busy {
         parts.push(format!("machine {:.0}% busy", busy * 100.0));
     }
     format!("GENERATOR    {}", parts.join(" · "))
 }
 
-fn targets(rows: &[Row]) -> String {
+fn targets(rows: &[TargetRow]) -> String {
     let mut table = grid(&["DESIGN TARGET", "want", "got", "verdict"]);
     for row in rows {
-        let unit = row.target.metric.unit();
-        let want = match row.target.bound() {
-            Bound::AtLeast(bound) => format!("≥ {}{unit}", figure(bound)),
-            Bound::AtMost(bound) => format!("≤ {}{unit}", figure(bound)),
+        let verdict = match &row.reason {
+            Some(reason) => format!("{} ({reason})", row.verdict.word()),
+            None => row.verdict.word().to_owned(),
         };
-        let got = row.got.map_or_else(|| "-".to_owned(), |got| format!("{}{unit}", figure(got)));
-        let verdict = match &row.verdict {
-            Verdict::Pass => "PASS".to_owned(),
-            Verdict::Fail => "FAIL".to_owned(),
-            Verdict::NotTested(reason) => format!("NOT TESTED ({reason})"),
-        };
-        table.add_row([row.target.id.clone(), want, got, verdict]);
+        table.add_row([row.id.clone(), row.want(), row.got(), verdict]);
     }
     finished(table, 1..3)
 }
 
-fn result(judgement: &Judgement) -> String {
-    let word = match judgement.conclusion {
-        Conclusion::Pass => "PASS",
-        Conclusion::Fail => "FAIL",
-        Conclusion::AuditBroken => "FAIL (audit broken)",
-        Conclusion::Invalid => "INVALID",
-        Conclusion::Interrupted => "INTERRUPTED (partial)",
+fn result(run: &Run) -> String {
+    use super::model::Conclusion::{AuditBroken, Interrupted};
+    let word = match run.result {
+        AuditBroken => "FAIL (audit broken)",
+        Interrupted => "INTERRUPTED (partial)",
+        other => other.word(),
     };
-    let pass = judgement.count(|verdict| *verdict == Verdict::Pass);
-    let fail = judgement.count(|verdict| *verdict == Verdict::Fail);
-    let not_tested = judgement.rows.len() - pass - fail;
+    let count = |verdict| run.targets.iter().filter(|row| row.verdict == verdict).count();
+    let [pass, fail, not_tested] = [TargetVerdict::Pass, TargetVerdict::Fail, TargetVerdict::NotTested].map(count);
     format!("RESULT  {word} ({pass} pass, {fail} fail, {not_tested} not tested)")
 }
 
 /// What was wrong, what bounded the run, and what to try next.
-fn remarks(settings: &Settings, outcome: &Outcome, judgement: &Judgement) -> Vec<String> {
-    let wrong = judgement.violations.iter().chain(&judgement.doubts).chain(&judgement.failures);
+fn remarks(run: &Run) -> Vec<String> {
+    let wrong = run.violations.iter().chain(&run.doubts).chain(&run.failures);
     let mut lines: Vec<String> = wrong.map(|reason| format!("! {reason}")).collect();
-    lines.extend(outcome.failures.iter().take(3).map(|failure| format!("! {failure}")));
-    lines.extend(outcome.losses.iter().take(3).map(|reason| format!("! a connection was lost: {reason}")));
-    if settings.scenario != Scenario::Conns {
-        lines.push(format!("bounded by: {}", bounded_by(settings, outcome)));
-    }
-    if outcome.lag.percentiles().count > 0 && full(outcome) {
-        lines.push("note: the machine was full; latencies include the generator's own wait for a processor".to_owned());
-    }
-    if cfg!(debug_assertions) {
-        lines.push("note: this is a debug build of flux-bench; build with --release before believing a rate".to_owned());
-    }
-    lines.push(format!("next: {}", next(settings, judgement)));
+    lines.extend(run.connections.failures.iter().take(3).map(|failure| format!("! {failure}")));
+    lines.extend(run.connections.losses.iter().take(3).map(|reason| format!("! a connection was lost: {reason}")));
+    let Bounds { bounded_by, notes, next } = bounds::of(run);
+    lines.extend(bounded_by.map(|what| format!("bounded by: {what}")));
+    lines.extend(notes.iter().map(|note| format!("note: {note}")));
+    lines.push(format!("next: {next}"));
     lines
-}
-
-fn bounded_by(settings: &Settings, outcome: &Outcome) -> String {
-    let server = outcome.server.as_ref().map(|server| server.cores);
-    let generator = outcome.generator.cores;
-    let shares = match server {
-        Some(server) => format!("server {server:.2} cores, generator {generator:.2}"),
-        None => format!("generator {generator:.2} cores"),
-    };
-    if let Load::Paced(_) = settings.load
-        && outcome.sent_in_window > 0
-        && outcome.totals.shed == 0
-        && outcome.draining < 1_000_000_000
-        && !full(outcome)
-    {
-        return format!("the offered rate ({shares})");
-    }
-    if full(outcome) {
-        return format!("the machine's processors ({shares})");
-    }
-    if generator > 0.93 * settings.workers as f64 {
-        return format!("the generator's {} threads ({shares}); more --workers may show more", settings.workers);
-    }
-    if settings.qos > 0 && settings.load == Load::Unpaced {
-        return format!(
-            "waiting: round trips with {} messages unacknowledged, or the server's own limits ({shares})",
-            settings.inflight
-        );
-    }
-    format!("the server ({shares}, machine not full)")
-}
-
-/// No processor was left, so that everyone waited for one, the generator too.
-fn full(outcome: &Outcome) -> bool {
-    outcome.machine.busy.is_some_and(|busy| busy > 0.93)
-}
-
-fn next(settings: &Settings, judgement: &Judgement) -> String {
-    let name = settings.scenario.name();
-    match (judgement.conclusion, settings.load) {
-        (Conclusion::Invalid, Load::Paced(rate)) => {
-            format!("flux-bench mqtt {name} --rate {}   a rate it can keep", (rate / 2.0).ceil())
-        }
-        (Conclusion::AuditBroken, _) => "-o json has the whole audit; the server's log may say why".to_owned(),
-        _ if settings.scenario == Scenario::Conns => {
-            format!("flux-bench mqtt pair --conns {}   traffic over as many connections", settings.connections())
-        }
-        (_, Load::Paced(_)) => format!("flux-bench mqtt {name} --rate max   how much it can take"),
-        (_, Load::Unpaced) => format!("flux-bench mqtt {name} --rate 5000   how fast it answers when it is not full"),
-    }
 }

@@ -1,6 +1,6 @@
 use serde::Deserialize;
 
-use crate::plan::settings::{Load, Settings};
+use crate::report::model::{LoadKind, Run};
 
 use super::metric::Metric;
 
@@ -9,8 +9,16 @@ use super::metric::Metric;
 #[serde(deny_unknown_fields)]
 pub struct Target {
     pub id: String,
+    /// What it means.
+    pub about: String,
     pub source: String,
-    pub metric: Metric,
+    /// The command whose runs touch it.
+    pub test: Option<String>,
+    /// What one run on one machine does not have: such a target is never judged here.
+    pub needs: Option<String>,
+    pub metric: Option<Metric>,
+    /// Of a target without metric.
+    unit: Option<String>,
     at_least: Option<f64>,
     at_most: Option<f64>,
     #[serde(default)]
@@ -20,13 +28,15 @@ pub struct Target {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct When {
+    /// mqtt without.
+    tool: Option<String>,
     scenario: Option<Vec<String>>,
     qos: Option<u8>,
     load: Option<String>,
     /// Messages per second offered, exactly.
     rate: Option<f64>,
     /// Connections, at least.
-    connections: Option<usize>,
+    connections: Option<u64>,
 }
 
 /// How a figure must stand to its bound.
@@ -51,6 +61,14 @@ impl Bound {
             Bound::AtMost(bound) => figure <= bound,
         }
     }
+
+    pub fn at_least(self) -> Option<f64> {
+        if let Bound::AtLeast(bound) = self { Some(bound) } else { None }
+    }
+
+    pub fn at_most(self) -> Option<f64> {
+        if let Bound::AtMost(bound) = self { Some(bound) } else { None }
+    }
 }
 
 impl Target {
@@ -62,18 +80,24 @@ impl Target {
         }
     }
 
-    /// Whether a run with these settings is one that the target speaks of.
-    pub fn applies(&self, settings: &Settings) -> bool {
-        let (load, rate) = match settings.load {
-            Load::Paced(rate) => ("paced", Some(rate)),
-            Load::Unpaced => ("unpaced", None),
-        };
-        let When { scenario, qos, load: wanted_load, rate: wanted_rate, connections } = &self.when;
-        scenario.as_ref().is_none_or(|names| names.iter().any(|name| name == settings.scenario.name()))
-            && qos.is_none_or(|qos| qos == settings.qos)
-            && wanted_load.as_ref().is_none_or(|wanted| wanted == load)
-            && wanted_rate.is_none_or(|wanted| rate == Some(wanted))
-            && connections.is_none_or(|wanted| settings.connections() >= wanted)
+    pub fn unit(&self) -> &str {
+        match self.metric {
+            Some(metric) => metric.unit(),
+            None => self.unit.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// Whether a run is one that the target speaks of. What needs more than a run is touched by none.
+    pub fn applies(&self, run: &Run) -> bool {
+        let When { tool, scenario, qos, load, rate, connections } = &self.when;
+        let settings = &run.settings;
+        self.metric.is_some()
+            && tool.as_deref().unwrap_or("mqtt") == run.tool.name()
+            && scenario.as_ref().is_none_or(|names| names.contains(&run.scenario))
+            && qos.is_none_or(|qos| settings.qos == Some(qos))
+            && load.as_ref().is_none_or(|wanted| wanted == settings.load.name())
+            && rate.is_none_or(|wanted| settings.load == LoadKind::Paced && settings.messages_per_second == Some(wanted))
+            && connections.is_none_or(|wanted| settings.connections >= wanted)
     }
 }
 
@@ -85,33 +109,39 @@ pub fn all() -> Vec<Target> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::plan::settings::{Scenario, test_settings};
+    use std::collections::BTreeSet;
 
-    fn ids(settings: &Settings) -> Vec<String> {
-        all().into_iter().filter(|target| target.applies(settings)).map(|target| target.id).collect()
+    use super::*;
+    use crate::report::fixture;
+
+    fn ids(run: &Run) -> Vec<String> {
+        all().into_iter().filter(|target| target.applies(run)).map(|target| target.id).collect()
     }
 
     #[test]
-    fn every_target_can_be_read_and_has_one_bound_and_a_source() {
+    fn every_target_can_be_read_and_says_what_it_is() {
+        let mut seen = BTreeSet::new();
         for target in all() {
-            assert!(target.at_least.is_some() != target.at_most.is_some(), "{}", target.id);
-            assert!(!target.source.is_empty(), "{}", target.id);
-            let names = target.when.scenario.iter().flatten();
-            let known = [Scenario::Conns, Scenario::Pair, Scenario::FanIn, Scenario::FanOut].map(Scenario::name);
-            assert!(names.into_iter().all(|name| known.contains(&name.as_str())), "{}", target.id);
-            assert!(target.when.load.as_deref().is_none_or(|load| ["paced", "unpaced"].contains(&load)), "{}", target.id);
+            let id = &target.id;
+            assert!(target.at_least.is_some() != target.at_most.is_some(), "{id}: one bound");
+            assert!(!target.source.is_empty() && !target.about.is_empty(), "{id}");
+            assert!(target.metric.is_some() != target.needs.is_some(), "{id}: a run can test it, or it says what that needs");
+            assert!(target.metric.is_some() == target.test.is_some(), "{id}: what can be tested says how");
+            assert!(target.metric.is_some() != target.unit.is_some(), "{id}: the metric knows its unit");
+            assert!(target.when.load.as_deref().is_none_or(|load| ["paced", "unpaced"].contains(&load)), "{id}");
+            assert!(seen.insert(target.id.clone()), "{id} is there once");
         }
     }
 
     #[test]
     fn a_run_meets_only_the_targets_it_speaks_to() {
-        let paced = Settings { load: Load::Paced(5_000.0), ..test_settings() };
-        assert_eq!(ids(&paced), ["single.message_rate", "single.mqtt_connections", "goal.paced_p99", "goal.paced_cpu"]);
-        let unpaced = Settings { load: Load::Unpaced, qos: 0, ..test_settings() };
-        assert_eq!(ids(&unpaced)[2..], ["goal.pair_qos0_rate", "goal.pair_qos0_memory"]);
-        let few = Settings { scenario: Scenario::Conns, ..test_settings() };
-        assert_eq!(ids(&few), ["single.mqtt_connections"]);
+        let mut run = fixture::run();
+        run.settings.messages_per_second = Some(5_000.0);
+        assert_eq!(ids(&run), ["single.mqtt_connections", "single.message_rate", "goal.paced_p99", "goal.paced_cpu"]);
+        (run.settings.load, run.settings.messages_per_second, run.settings.qos) = (LoadKind::Unpaced, None, Some(0));
+        assert_eq!(ids(&run)[2..], ["goal.pair_qos0_rate", "goal.pair_qos0_memory"]);
+        run.scenario = "conns".to_owned();
+        assert_eq!(ids(&run), ["single.mqtt_connections"]);
     }
 
     #[test]

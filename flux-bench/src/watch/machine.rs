@@ -1,6 +1,7 @@
 use std::fs;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The machine's processor time so far, in ticks.
 #[derive(Debug, Clone, Copy)]
@@ -10,21 +11,21 @@ pub struct Machine {
 }
 
 /// How busy the machine was, all processes together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MachineUse {
     /// 0 to 1; None when unknown.
     pub busy: Option<f64>,
 }
 
 /// Where a run took place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Environment {
     pub cpu: String,
     pub cores: usize,
     pub memory_bytes: Option<u64>,
     pub kernel: String,
-    pub version: &'static str,
+    pub version: String,
     /// Debug builds measure themselves more than the server.
     pub optimised: bool,
     pub command: Vec<String>,
@@ -68,16 +69,37 @@ impl Environment {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: memory.map(|kilobytes| kilobytes * 1_024),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim_end().to_owned(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             optimised: !cfg!(debug_assertions),
-            command: std::env::args().collect(),
+            command: without_secrets(std::env::args()),
         }
     }
+}
+
+/// Reports are passed around: what follows a flag for a secret is not.
+fn without_secrets(command: impl Iterator<Item = String>) -> Vec<String> {
+    const SECRET: [&str; 2] = ["--password", "--token"];
+    let mut shown: Vec<String> = vec![];
+    for word in command {
+        let hidden = match (shown.last(), word.split_once('=')) {
+            (Some(flag), _) if SECRET.contains(&flag.as_str()) => "***".to_owned(),
+            (_, Some((flag, _))) if SECRET.contains(&flag) => format!("{flag}=***"),
+            _ => word,
+        };
+        shown.push(hidden);
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_holds_no_secrets() {
+        let command = "flux-bench mqtt --password hunter2 --token=abc --qos 1".split(' ').map(str::to_owned);
+        assert_eq!(without_secrets(command).join(" "), "flux-bench mqtt --password *** --token=*** --qos 1");
+    }
 
     #[test]
     fn idle_and_waiting_for_disks_are_not_busy() {
