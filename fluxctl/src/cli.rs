@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Noun;
@@ -39,7 +40,7 @@ Exit codes:
   1  failed                   6  unhealthy
   2  usage, or not confirmed  7  timed out
   3  not found                8  no server reachable
-  4  not allowed";
+  4  not allowed             10  changes pending (--dry-run)";
 
 /// Parses, runs, reports: the only way out of the process is the exit code returned here.
 pub fn run(arguments: Vec<OsString>) -> Result<(), Exit> {
@@ -48,11 +49,17 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Exit> {
     if !colour {
         command = command.color(ColorChoice::Never);
     }
-    let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let mut context_first = false;
+    let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
+        let typed = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        context_first = typed("context") && !typed("url");
+        Cli::from_arg_matches(&matches)
+    });
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error, json),
     };
+    cli.global.context_first = context_first;
     let json = cli.global.wants_json();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {

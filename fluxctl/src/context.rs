@@ -1,29 +1,35 @@
+use std::cell::OnceCell;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use flux_core::api::Code;
 use flux_core::client::{Client, ClientError};
 use flux_core::output::{Document, Format, Selection, SelectionError, Stdout, Style};
 
+use crate::contexts::Contexts;
 use crate::failure::{Exit, Failure, from_write};
+use crate::known;
+use crate::target::{Target, Wanted};
 
 /// Flags that every command has.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Address of a server
-    #[arg(
-        long,
-        global = true,
-        env = "FLUX_URL",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:3000",
-        value_name = "URL"
-    )]
-    pub url: String,
+    /// Address of a server; without it that of the context, or http://127.0.0.1:3000
+    #[arg(long, global = true, env = "FLUX_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
     /// Token that proves who asks; better in the environment than in the history of a shell
     #[arg(long, global = true, env = "FLUX_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// Certificate authorities (PEM) to trust as well as those of the system
+    #[arg(long, global = true, env = "FLUX_CA_FILE", hide_env_values = true, value_name = "PATH")]
+    pub ca_file: Option<PathBuf>,
+    /// Server by its name: fluxctl context list
+    #[arg(long, global = true, env = "FLUX_CONTEXT", hide_env_values = true, value_name = "NAME")]
+    #[arg(add = ArgValueCandidates::new(known::contexts))]
+    pub context: Option<String>,
     /// How long to wait for each answer
     #[arg(long, global = true, default_value = "10s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
@@ -34,9 +40,15 @@ pub struct Global {
     /// Confirm beforehand what would be asked
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// Confirm changes in the protected context of this name, as typing it would
+    #[arg(long, global = true, value_name = "NAME")]
+    pub confirm: Option<String>,
     /// No colour (as do NO_COLOR and CLICOLOR=0; CLICOLOR_FORCE=1 is the opposite)
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// The context is on the command line and the address is not.
+    #[arg(skip)]
+    pub context_first: bool,
 }
 
 impl Global {
@@ -49,20 +61,46 @@ impl Global {
 pub struct Context {
     pub global: Global,
     pub style: Style,
+    target: OnceCell<Target>,
 }
 
 impl Context {
     pub fn new(global: Global) -> Self {
         let style = Style::of_stdout(global.no_color);
-        Context { global, style }
+        Context { global, style, target: OnceCell::new() }
     }
 
     pub fn format(&self) -> Format {
         self.global.output.unwrap_or(Format::Table)
     }
 
+    /// The server that is meant. Looked up when it is needed: what asks no server does not fail for a bad file of contexts.
+    pub fn target(&self) -> Result<&Target, Failure> {
+        if let Some(target) = self.target.get() {
+            return Ok(target);
+        }
+        let Global { url, token, ca_file, context, context_first, .. } = &self.global;
+        let (url, token, context) = (url.as_deref(), token.as_deref(), context.as_deref());
+        let wanted = Wanted { url, context, context_first: *context_first, token, ca_file: ca_file.as_ref() };
+        let target = Target::find(wanted, &Contexts::load()?)?;
+        Ok(self.target.get_or_init(|| target))
+    }
+
     pub fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::new(&self.global.url, self.global.token.clone(), self.global.timeout)?)
+        self.client_within(self.global.timeout)
+    }
+
+    pub fn client_within(&self, timeout: Duration) -> Result<Client, Failure> {
+        let target = self.target()?;
+        Ok(Client::trusting(&target.url, target.token.clone(), timeout, &self.authorities()?)?)
+    }
+
+    /// The certificate authorities of `--ca-file`, as PEM; empty without it.
+    pub fn authorities(&self) -> Result<Vec<u8>, Failure> {
+        let Some(path) = &self.target()?.ca_file else { return Ok(Vec::new()) };
+        std::fs::read(path).map_err(|error| {
+            Failure::new(Exit::Failed, "input", format!("cannot read {}", path.display())).cause(error.to_string())
+        })
     }
 
     /// Writes a result to standard output.

@@ -17,6 +17,8 @@ pub enum Exit {
     Unhealthy = 6,
     TimedOut = 7,
     NoEndpoint = 8,
+    /// `--dry-run`: there is something to change.
+    Pending = 10,
 }
 
 /// Why a command did not do what it was asked: for people three lines, for programs one JSON object with a stable `code`.
@@ -68,6 +70,14 @@ impl Failure {
         self.exit
     }
 
+    /// In one line, for one of many.
+    pub fn line(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{}: {cause}", self.error),
+            None => self.error.clone(),
+        }
+    }
+
     /// The same failure, seen from what was being done.
     #[must_use]
     pub fn doing(mut self, error: impl Into<String>) -> Self {
@@ -87,7 +97,9 @@ impl Failure {
     }
 
     pub fn as_text(&self) -> String {
-        let mut text = format!("error: {}\n", self.error);
+        // What a dry run found is no mistake.
+        let label = if self.exit == Exit::Pending { "note" } else { "error" };
+        let mut text = format!("{label}: {}\n", self.error);
         for (label, line) in [("cause", &self.cause), ("hint", &self.hint)] {
             if let Some(line) = line {
                 text.push_str(&format!("{label}: {line}\n"));

@@ -1,15 +1,20 @@
 //! `fluxctl` sees and steers FLUX IOT nodes through their HTTP API; it links nothing of the server.
 //!
 //! Flags → [`context::Context`] → a command → a [`flux_core::output::Document`] on standard output, or a [`failure::Failure`] on standard
-//! error and its exit code. Imports go down: main, cli, commands, watch and pages, context and confirm, failure, interrupt.
+//! error and its exit code. Imports go down: main, cli, commands, mqtt, watch and pages, confirm, context, known, target, contexts, failure,
+//! interrupt.
 
 mod cli;
 mod commands;
 mod confirm;
 mod context;
+mod contexts;
 mod failure;
 mod interrupt;
+mod known;
+mod mqtt;
 mod pages;
+mod target;
 mod watch;
 
 use std::process::ExitCode;

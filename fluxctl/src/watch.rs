@@ -30,6 +30,14 @@ impl View {
     }
 }
 
+/// Prints what no server has to be asked for. `--watch` has nothing to wait for.
+pub fn show_now(context: &Context, view: &View, document: &Document) -> Result<(), Failure> {
+    match view.watch {
+        Some(_) => Err(Failure::usage("this changes only when you change it").hint("leave --watch out")),
+        None => context.print(document, &view.selection()),
+    }
+}
+
 /// Prints what `fetch` finds, once or, with `--watch`, again and again until Ctrl-C.
 pub async fn show(
     context: &Context,
@@ -76,7 +84,11 @@ pub async fn show(
 fn frame(context: &Context, text: &str, interval: Duration) -> String {
     let (_, height) = context.style.size.unwrap_or((80, 24));
     let now = local_time(Timestamp::now(), "%H:%M:%S");
-    let title = format!("every {}   {}   {now}", humantime::format_duration(interval), context.global.url);
+    let title = format!(
+        "every {}   {}   {now}",
+        humantime::format_duration(interval),
+        context.target().map_or("", |target| target.url.as_str())
+    );
     paint(&title, text, height)
 }
 

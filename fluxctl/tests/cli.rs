@@ -7,5 +7,6 @@ fn help_mistakes_and_an_unreachable_server() {
         .env("FLUX_URL", "http://127.0.0.1:1")
         .env("NO_COLOR", "1")
         .env("TZ", "UTC")
+        .env("FLUXCTL_CONFIG", "/nowhere/contexts.toml")
         .case("../fixtures/cli/fluxctl/*.trycmd");
 }

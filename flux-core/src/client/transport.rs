@@ -22,6 +22,11 @@ pub struct Client {
 impl Client {
     /// `url` is `http://ADDRESS:PORT` (or `https://`, and a path if the server stands behind one); `timeout` bounds each request, live streams excepted.
     pub fn new(url: &str, token: Option<String>, timeout: Duration) -> Result<Self, ClientError> {
+        Client::trusting(url, token, timeout, &[])
+    }
+
+    /// Like [`Client::new`], and trusts the certificate authorities in `pem` as well as those of the system.
+    pub fn trusting(url: &str, token: Option<String>, timeout: Duration, pem: &[u8]) -> Result<Self, ClientError> {
         let invalid = |reason: String| ClientError::InvalidUrl { url: url.to_owned(), reason };
         let base = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
@@ -36,6 +41,11 @@ impl Client {
         if is_loopback(&base) {
             // A proxy for the outside world does not lead to this machine.
             builder = builder.no_proxy();
+        }
+        if !pem.is_empty() {
+            let authorities =
+                reqwest::Certificate::from_pem_bundle(pem).map_err(|error| ClientError::from_reqwest(url, error))?;
+            builder = builder.tls_certs_merge(authorities);
         }
         let http = builder.build().map_err(|error| ClientError::from_reqwest(url, error))?;
         Ok(Client { http, base, token, timeout })

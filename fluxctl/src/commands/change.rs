@@ -1,6 +1,7 @@
 use flux_core::output::{Cell, Column, Document, Resource, Selection};
 use serde::Serialize;
 
+use crate::confirm::announce;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -40,7 +41,7 @@ pub async fn make(
     names: &[String],
     mut change: impl AsyncFnMut(&str) -> Result<Change, Failure>,
 ) -> Result<(), Failure> {
-    eprintln!("server: {}", context.global.url);
+    announce(context)?;
     let mut changes = Vec::new();
     let mut result = Ok(());
     for name in names {

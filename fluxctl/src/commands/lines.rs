@@ -1,11 +1,11 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
-use flux_core::api::{BatchItem, PublishEvent, Published};
+use flux_core::api::PublishEvent;
 use flux_core::output::{Format, RowStream, Selection, Stdout, count, quantity};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::publish::{Outcome, Outcomes, Publish, unreadable};
+use super::publish::{Outcomes, Publish, unreadable};
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
 
@@ -30,10 +30,9 @@ struct Line {
 /// Publishes every line of the file or of standard input, as soon as it is there. A line that is refused is named and does not
 /// stop the others.
 pub async fn publish(context: &Context, publish: &Publish) -> Result<(), Failure> {
-    let client = context.client()?;
     let mut rows = RowStream::<Outcomes>::new(context.format(), &Selection::default(), context.style)?;
     let mut lines = read(publish)?;
-    eprintln!("server: {}", context.global.url);
+    let mut door = publish.door(context).await?;
     let mut stdout = Stdout::default();
     let (mut published, mut refused) = (0, 0);
     let table = matches!(context.format(), Format::Table | Format::Wide);
@@ -61,25 +60,21 @@ pub async fn publish(context: &Context, publish: &Publish) -> Result<(), Failure
         if events.is_empty() {
             continue;
         }
-        let answer = client.publish_batch(&events).await.map_err(|error| {
-            Failure::from(error).doing(format!(
-                "stopped at line {}, {} published before",
-                numbers[0],
-                quantity(published, "event")
-            ))
+        let outcomes = door.publish(&events).await.map_err(|failure| {
+            failure.doing(format!("stopped at line {}, {} published before", numbers[0], quantity(published, "event")))
         })?;
         let mut text = std::mem::take(&mut head);
-        for (item, (number, event)) in answer.items.into_iter().zip(numbers.iter().zip(&events)) {
-            match item {
-                BatchItem::Published(Published { id, matched }) => {
+        for (outcome, number) in outcomes.into_iter().zip(&numbers) {
+            match outcome {
+                Ok(outcome) => {
                     published += 1;
                     if !table {
-                        text += &rows.row(&Outcome { topic: event.topic.clone(), published: Published { id, matched } });
+                        text += &rows.row(&outcome);
                     }
                 }
-                BatchItem::Refused { problem, .. } => {
+                Err(failure) => {
                     refused += 1;
-                    eprintln!("line {number}: {problem}");
+                    eprintln!("line {number}: {}", failure.line());
                 }
             }
         }
@@ -87,6 +82,7 @@ pub async fn publish(context: &Context, publish: &Publish) -> Result<(), Failure
             return written(Err(error));
         }
     }
+    door.close().await;
     let summary = format!("published {}, refused {}\n", count(published), count(refused));
     if table {
         written(stdout.print(&summary))?

@@ -9,6 +9,9 @@ mod change;
 mod cluster;
 mod completion;
 mod config;
+mod context;
+mod door;
+mod dry;
 mod events;
 mod lines;
 mod metrics;
@@ -50,6 +53,8 @@ pub enum Noun {
     #[command(subcommand)]
     Config(config::Verb),
     Metrics(metrics::Metrics),
+    #[command(subcommand)]
+    Context(context::Verb),
     Completion(completion::Completion),
     Version(version::Version),
 }
@@ -67,6 +72,7 @@ impl Noun {
             Noun::Alarms(verb) => verb.run(context).await,
             Noun::Config(verb) => verb.run(context).await,
             Noun::Metrics(metrics) => metrics.run(context).await,
+            Noun::Context(verb) => verb.run(context),
             Noun::Completion(completion) => completion.run(context),
             Noun::Version(version) => version.run(context).await,
         }

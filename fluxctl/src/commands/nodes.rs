@@ -1,11 +1,13 @@
 use std::time::Duration;
 
 use clap::Subcommand;
+use clap_complete::ArgValueCandidates;
 use flux_core::api::{Node, NodeState};
 use flux_core::output::{Cell, Column, Document, Resource, Tone};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::known;
 use crate::watch::{View, show};
 
 /// Nodes: state, load and cost of each
@@ -33,6 +35,7 @@ Examples:
   fluxctl nodes show n1 -o json")]
     Show {
         /// Id of the node: fluxctl nodes list -o name
+        #[arg(add = ArgValueCandidates::new(known::nodes))]
         node: String,
         #[command(flatten)]
         view: View,

@@ -1,4 +1,4 @@
-use flux_core::api::{Encoding, Event, PayloadError, decode_payload};
+use flux_core::api::{Encoding, Event, PayloadError, PublishEvent, decode_payload};
 use flux_core::output::{Cell, Column, Resource};
 use serde_json::value::RawValue;
 
@@ -6,6 +6,12 @@ use serde_json::value::RawValue;
 pub fn bytes(event: &Event) -> Result<Box<[u8]>, PayloadError> {
     let json = serde_json::to_string(&event.payload).expect("a string is always JSON");
     decode_payload(RawValue::from_string(json).expect("what was serialized as JSON is JSON"), Some(event.payload_encoding))
+}
+
+/// How long the payload of an event to publish is.
+pub fn size(event: &PublishEvent) -> u64 {
+    let payload = event.payload.clone().map(|payload| decode_payload(payload, event.payload_encoding));
+    payload.and_then(Result::ok).map_or(0, |payload| payload.len() as u64)
 }
 
 pub struct Events;

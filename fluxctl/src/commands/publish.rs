@@ -8,9 +8,12 @@ use flux_core::output::{Cell, Column, Document, Resource, Selection};
 use flux_core::types::QoS;
 use serde::Serialize;
 
-use super::lines;
+use super::door::Door;
+use super::{dry, lines};
+use crate::confirm::announce;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::mqtt::Flags;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -21,10 +24,13 @@ Examples:
   date | fluxctl events publish clock -
   fluxctl events publish --ndjson --file events.ndjson
   fluxctl events tail 'plant/#' -o json | jq -c .payload | fluxctl events publish copy --ndjson
+  fluxctl events publish plant/7/temperature 21.5 --qos 2 --mqtt
+  fluxctl events publish plant/7/state off --retain --dry-run
 
 With --ndjson every line of --file or of standard input is one event: with TOPIC the line is its payload, without
 TOPIC it is {\"topic\": …, \"payload\": …, \"qos\": …}; options are then the defaults of what a line leaves out.
-No payload at all publishes an empty one, which with --retain clears the retained message.")]
+No payload at all publishes an empty one, which with --retain clears the retained message.
+Over MQTT there is no id, and of those who heard the event only whether there was none.")]
 pub struct Publish {
     #[arg(required_unless_present = "ndjson")]
     topic: Option<String>,
@@ -55,6 +61,11 @@ pub struct Publish {
     /// Not delivered later than this after now
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     expiry: Option<Duration>,
+    /// Publish nothing; show what would change, and exit with 10
+    #[arg(long, conflicts_with = "ndjson")]
+    dry_run: bool,
+    #[command(flatten)]
+    mqtt: Flags,
 }
 
 fn property(text: &str) -> Result<UserProperty, String> {
@@ -62,12 +73,23 @@ fn property(text: &str) -> Result<UserProperty, String> {
     Ok(UserProperty { name: name.to_owned(), value: value.to_owned() })
 }
 
-/// What became of one event.
+/// What became of one event. Over MQTT there is no id, and of those who heard it only whether there was none.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     pub topic: String,
-    #[serde(flatten)]
-    pub published: Published,
+    pub id: Option<String>,
+    pub matched: Option<u32>,
+}
+
+impl Outcome {
+    pub fn answered(topic: String, Published { id, matched }: Published) -> Self {
+        Outcome { topic, id: Some(id), matched: Some(matched) }
+    }
+
+    /// `unheard`: the server has said that nobody has subscribed to it.
+    pub fn acknowledged(topic: String, unheard: bool) -> Self {
+        Outcome { topic, id: None, matched: unheard.then_some(0) }
+    }
 }
 
 impl Publish {
@@ -77,10 +99,20 @@ impl Publish {
         }
         let topic = self.topic.clone().expect("clap asks for it unless --ndjson");
         let event = self.event(&topic, &self.read()?);
-        let client = context.client()?;
-        eprintln!("server: {}", context.global.url);
-        let published = client.publish(&event).await?;
-        context.print(&Document::list::<Outcomes>(&[Outcome { topic, published }]), &Selection::default())
+        if self.dry_run {
+            return dry::publish(context, &event).await;
+        }
+        let mut door = self.door(context).await?;
+        let outcome = door.publish(std::slice::from_ref(&event)).await?.into_iter().next();
+        door.close().await;
+        let outcome = outcome.expect("one event has one outcome")?;
+        context.print(&Document::list::<Outcomes>(&[outcome]), &Selection::default())
+    }
+
+    /// Says where events will go, and opens the way.
+    pub async fn door(&self, context: &Context) -> Result<Door, Failure> {
+        announce(context)?;
+        Door::open(context, self.mqtt.address(context).await?).await
     }
 
     pub fn topic(&self) -> Option<&str> {
@@ -140,14 +172,14 @@ impl Resource for Outcomes {
 
     fn columns() -> Vec<Column<Outcome>> {
         vec![
-            Self::column("ID", |outcome| Cell::text(&outcome.published.id)),
+            Self::column("ID", |outcome| Cell::maybe(outcome.id.as_ref(), Cell::text)),
             Self::column("TOPIC", |outcome| Cell::text(&outcome.topic)),
-            Self::column("MATCHED", |outcome| Cell::Count(outcome.published.matched.into())),
+            Self::column("MATCHED", |outcome| Cell::maybe(outcome.matched, |matched| Cell::Count(matched.into()))),
         ]
     }
 
     fn name(item: &Outcome) -> String {
-        item.published.id.clone()
+        item.id.clone().unwrap_or_else(|| item.topic.clone())
     }
 }
 

@@ -1,14 +1,18 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
 use flux_core::api::{Retained, RetainedQuery};
+use flux_core::client::Client;
 use flux_core::output::{Cell, Column, Document, Resource, bytes};
 
 use super::change::{Change, make};
+use super::dry::{self, Difference};
 use super::payload::{self, Events};
 use crate::confirm::confirm;
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
+use crate::known;
 use crate::pages;
 use crate::watch::{View, show};
 
@@ -38,6 +42,7 @@ Examples:
   fluxctl retained get plant/7/state
   fluxctl retained get plant/7/picture --raw > picture.jpg")]
     Get {
+        #[arg(add = ArgValueCandidates::new(known::retained))]
         topic: String,
         /// Write the payload alone, byte for byte
         #[arg(long, conflicts_with_all = ["output", "columns", "no_headers", "sort_by", "watch"])]
@@ -50,10 +55,14 @@ Examples:
     #[command(after_help = "\
 Examples:
   fluxctl retained delete plant/7/state
+  fluxctl retained delete plant/7/state --dry-run
   fluxctl retained delete $(fluxctl retained list 'old/#' -o name) --yes")]
     Delete {
-        #[arg(required = true)]
+        #[arg(required = true, add = ArgValueCandidates::new(known::retained))]
         topics: Vec<String>,
+        /// Change nothing; show what would change, and exit with 10 if there is something
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -91,10 +100,16 @@ impl Verb {
             Verb::Get { topic, view, .. } => {
                 show(context, &view, async || Ok(Document::details::<Events>(&client.retained_message(&topic).await?))).await
             }
-            Verb::Delete { topics } => {
+            Verb::Delete { topics, dry_run: true } => {
+                dry::run(context, &topics, async |topic| {
+                    let detail = bytes(size(&client, topic).await?);
+                    Ok(Some(Difference { change: '-', resource: "retained message", name: topic.to_owned(), detail }))
+                })
+                .await
+            }
+            Verb::Delete { topics, .. } => {
                 make(context, &topics, async |topic| {
-                    let message = client.retained_message(topic).await?;
-                    let size = payload::bytes(&message).map_or(0, |payload| payload.len() as u64);
+                    let size = size(&client, topic).await?;
                     confirm(context, &format!("Forget the retained message of {topic} ({})", bytes(size)))?;
                     client.delete_retained(topic).await?;
                     Ok(Change { resource: "retained message", name: topic.to_owned(), result: "deleted" })
@@ -103,6 +118,11 @@ impl Verb {
             }
         }
     }
+}
+
+/// Of the payload.
+async fn size(client: &Client, topic: &str) -> Result<u64, Failure> {
+    Ok(payload::bytes(&client.retained_message(topic).await?).map_or(0, |payload| payload.len() as u64))
 }
 
 pub struct RetainedMessages;

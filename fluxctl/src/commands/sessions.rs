@@ -1,12 +1,16 @@
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCompleter;
 use flux_core::api::{Depth, Session, SessionQuery, SessionSummary};
+use flux_core::client::Client;
 use flux_core::output::{Cell, Column, Document, Resource, Tone, bytes, count, quantity};
 
 use super::change::{Change, make};
+use super::dry;
 use super::subscriptions::Subscriptions;
 use crate::confirm::confirm;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::known;
 use crate::pages;
 use crate::watch::{View, show};
 
@@ -38,6 +42,7 @@ Examples:
   fluxctl sessions show pump-7
   fluxctl sessions show pump-7 -o yaml")]
     Show {
+        #[arg(add = ArgValueCompleter::new(known::clients))]
         client_id: String,
         #[command(flatten)]
         view: View,
@@ -46,20 +51,33 @@ Examples:
     #[command(after_help = "\
 Examples:
   fluxctl sessions disconnect pump-7
+  fluxctl sessions disconnect pump-7 --dry-run
   fluxctl sessions disconnect $(fluxctl sessions list pump- --connected -o name)")]
     Disconnect {
-        #[arg(required = true)]
+        #[arg(required = true, add = ArgValueCompleter::new(known::clients))]
         client_ids: Vec<String>,
+        /// Change nothing; show what would change, and exit with 10 if there is something
+        #[arg(long)]
+        dry_run: bool,
     },
     /// End sessions: subscriptions and waiting messages are lost
     #[command(visible_alias = "rm")]
     #[command(after_help = "\
 Examples:
   fluxctl sessions delete pump-7
-  fluxctl sessions delete pump-7 pump-8 --yes")]
+  fluxctl sessions delete pump-7 --dry-run
+  fluxctl sessions delete pump-7 pump-8 --force --yes
+
+A connected client would come back at once, to a session without its subscriptions: that wants --force.")]
     Delete {
-        #[arg(required = true)]
+        #[arg(required = true, add = ArgValueCompleter::new(known::clients))]
         client_ids: Vec<String>,
+        /// Also where the client is connected
+        #[arg(long)]
+        force: bool,
+        /// Change nothing; show what would change, and exit with 10 if there is something
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -120,7 +138,10 @@ impl Verb {
                 })
                 .await
             }
-            Verb::Disconnect { client_ids } => {
+            Verb::Disconnect { client_ids, dry_run: true } => {
+                dry::run(context, &client_ids, async |id| Ok(dry::disconnect(&client.session(id).await?))).await
+            }
+            Verb::Disconnect { client_ids, .. } => {
                 make(context, &client_ids, async |id| {
                     let disconnected = client.disconnect_session(id).await?.disconnected;
                     let result = if disconnected { "disconnected" } else { "was not connected" };
@@ -128,9 +149,12 @@ impl Verb {
                 })
                 .await
             }
-            Verb::Delete { client_ids } => {
+            Verb::Delete { client_ids, force, dry_run: true } => {
+                dry::run(context, &client_ids, async |id| Ok(Some(dry::delete(&deletable(&client, id, force).await?)))).await
+            }
+            Verb::Delete { client_ids, force, .. } => {
                 make(context, &client_ids, async |id| {
-                    confirm(context, &loss(&client.session(id).await?))?;
+                    confirm(context, &loss(&deletable(&client, id, force).await?))?;
                     client.delete_session(id).await?;
                     Ok(Change { resource: "session", name: id.to_owned(), result: "deleted" })
                 })
@@ -140,13 +164,21 @@ impl Verb {
     }
 }
 
+/// The session, unless ending it is unsafe.
+async fn deletable(client: &Client, id: &str, force: bool) -> Result<Session, Failure> {
+    let session = client.session(id).await?;
+    if session.summary.connected && !force {
+        let failure = Failure::new(Exit::Refused, "session_connected", format!("the client of session {id} is connected"));
+        let lost = format!("it would come back without what is lost: {}", dry::cost(&session));
+        return Err(failure.cause(lost).hint(format!("fluxctl sessions disconnect {id} first, or add --force")));
+    }
+    Ok(session)
+}
+
 /// What deleting it would cost, for whoever has to confirm.
 fn loss(session: &Session) -> String {
-    let summary = &session.summary;
-    let connected = if summary.connected { ", which is connected," } else { "" };
-    let subscriptions = quantity(summary.subscription_count, "subscription");
-    let messages = quantity(summary.inflight + summary.queued, "waiting message");
-    format!("Delete session {}{connected} with {subscriptions} and {messages}", summary.client_id)
+    let connected = if session.summary.connected { ", which is connected," } else { "" };
+    format!("Delete session {}{connected} with {}", session.summary.client_id, dry::cost(session))
 }
 
 fn depth(depth: Depth) -> String {

@@ -2,15 +2,17 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use clap::Args;
+use flux_core::api::Event;
 use flux_core::client::TailItem;
 use flux_core::output::{Columns, RowStream, Stdout};
-use futures_util::StreamExt;
-use futures_util::stream::select_all;
+use futures_util::stream::{self, BoxStream, select_all};
+use futures_util::{StreamExt, TryStreamExt};
 
-use super::payload::Events;
+use super::payload::Events as EventRows;
 use crate::context::{Context, written};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::interrupt;
+use crate::mqtt::{Address, Connection, Flags};
 
 /// Events whose ids are remembered, so that one that matches several filters is shown once: they arrive close to each other.
 const REMEMBERED: usize = 4_096;
@@ -22,8 +24,10 @@ Examples:
   fluxctl events tail 'plant/+/temperature' 'alarm/#' -o json
   fluxctl events tail 'plant/7/#' --count 1 --for 10s
   fluxctl events tail 'jobs/#' -o csv --columns time,topic,payload > jobs.csv
+  fluxctl events tail 'plant/#' --mqtt
 
-With --count and --for together it exits with 7 when the time is over before the count is reached.")]
+With --count and --for together it exits with 7 when the time is over before the count is reached.
+Over MQTT an event has no id and no publisher, and its time is that of its arrival.")]
 pub struct Tail {
     /// Topic filters; without one everything but topics that begin with $
     #[arg(value_name = "FILTER", default_value = "#")]
@@ -36,18 +40,22 @@ pub struct Tail {
     duration: Option<Duration>,
     #[command(flatten)]
     columns: Columns,
+    #[command(flatten)]
+    mqtt: Flags,
 }
+
+type Events = BoxStream<'static, Result<TailItem<Event>, Failure>>;
 
 impl Tail {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let client = context.client()?;
-        let mut rows = RowStream::<Events>::new(context.format(), &self.columns.selection(), context.style)?;
-        let mut tails = Vec::new();
-        for filter in &self.filters {
-            let tail = tokio::time::timeout(context.global.timeout, client.tail(filter)).await;
-            tails.push(tail.map_err(|_| late(&context.global.url))??);
-        }
-        let mut events = select_all(tails);
+        let mut rows = RowStream::<EventRows>::new(context.format(), &self.columns.selection(), context.style)?;
+        let (mut events, place) = match self.mqtt.address(context).await? {
+            Some(address) => {
+                let place = address.to_string();
+                (self.over_mqtt(context, address).await?, place)
+            }
+            None => (self.over_http(context).await?, context.target()?.url.clone()),
+        };
         // One for all rounds: a Ctrl-C between two of them would be lost on a new one.
         let interrupt = interrupt();
         let mut stdout = Stdout::default();
@@ -55,7 +63,7 @@ impl Tail {
             return written(Err(error));
         }
         // A reader of standard error knows from now on that nothing published is missed.
-        eprintln!("tailing {} at {}", self.filters.join(" "), context.global.url);
+        eprintln!("tailing {} at {}", self.filters.join(" "), place);
         let mut seen = Seen::default();
         let mut shown = 0;
         let over = deadline(self.duration);
@@ -74,10 +82,10 @@ impl Tail {
                     eprintln!("warning: {number} events left out here: this reader is too slow");
                     continue;
                 }
-                Some(Err(error)) => return Err(Failure::from(error).doing("the stream broke off")),
+                Some(Err(failure)) => return Err(failure.doing("the stream broke off")),
                 None => return Err(Failure::new(Exit::Failed, "stream_ended", "the server ended the stream")),
             };
-            if self.filters.len() > 1 && !seen.first_time(&event.id) {
+            if self.filters.len() > 1 && !event.id.is_empty() && !seen.first_time(&event.id) {
                 continue;
             }
             if let Err(error) = stdout.print(&rows.row(&event)) {
@@ -88,6 +96,29 @@ impl Tail {
                 return Ok(());
             }
         }
+    }
+
+    async fn over_http(&self, context: &Context) -> Result<Events, Failure> {
+        let (client, url) = (context.client()?, &context.target()?.url);
+        let mut tails = Vec::new();
+        for filter in &self.filters {
+            let tail = tokio::time::timeout(context.global.timeout, client.tail(filter)).await;
+            tails.push(tail.map_err(|_| late(url))??);
+        }
+        Ok(select_all(tails).map_err(Failure::from).boxed())
+    }
+
+    async fn over_mqtt(&self, context: &Context, address: Address) -> Result<Events, Failure> {
+        let mut connection = Connection::open(context, address).await?;
+        connection.subscribe(&self.filters).await?;
+        let events = stream::unfold(Some(connection), async |connection| {
+            let mut connection = connection?;
+            match connection.next().await {
+                Ok(event) => Some((Ok(TailItem::Item(event)), Some(connection))),
+                Err(failure) => Some((Err(failure), None)),
+            }
+        });
+        Ok(events.boxed())
     }
 
     /// The time is over.

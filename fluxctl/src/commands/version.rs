@@ -47,7 +47,7 @@ async fn server(context: &Context) -> Result<Option<String>, Failure> {
             if !matches!(failure.exit(), Exit::NoEndpoint | Exit::TimedOut) {
                 return Err(failure);
             }
-            eprintln!("note: no server answers at {}", context.global.url);
+            eprintln!("note: no server answers at {}", context.target()?.url);
             Ok(None)
         }
     }

@@ -30,10 +30,10 @@ impl Follow {
             .unwrap_or_else(|_| panic!("no further line; {:?}", self.err.try_iter().collect::<Vec<_>>()))
     }
 
-    /// Waits until a tail says that it listens.
+    /// Waits until a tail, or a trace, says that it listens.
     pub fn ready(&self) {
         let said = self.err.recv_timeout(PATIENCE).expect("a word that it listens");
-        assert!(said.starts_with("tailing "), "{said}");
+        assert!(said.starts_with("tailing ") || said.starts_with("tracing "), "{said}");
     }
 
     /// What it writes until it ends with success.

@@ -19,6 +19,7 @@ pub struct Server {
     process: Child,
     http: String,
     mqtt: String,
+    mqtts: Option<String>,
     _data: TempDir,
 }
 
@@ -37,8 +38,8 @@ impl Server {
         command.args(flags).env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the server starts");
         let said = listen(&mut process);
-        let (http, mqtt) = addresses(&mut process, &said);
-        Server { process, http, mqtt, _data: data }
+        let (http, mqtt, mqtts) = addresses(&mut process, &said);
+        Server { process, http, mqtt, mqtts, _data: data }
     }
 
     /// `http://127.0.0.1:PORT`
@@ -51,8 +52,18 @@ impl Server {
         &self.mqtt
     }
 
+    /// The same over TLS, where the flags ask for it.
+    pub fn mqtts(&self) -> &str {
+        self.mqtts.as_deref().expect("a TLS listener")
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The program that serves.
+    pub fn binary() -> &'static Path {
+        binary()
     }
 
     /// Ends it as a power cut would.
@@ -86,15 +97,17 @@ fn listen(process: &mut Child) -> Receiver<String> {
 }
 
 /// The addresses it prints once it listens: lines that begin with `HTTP API` and `MQTT`.
-fn addresses(process: &mut Child, said: &Receiver<String>) -> (String, String) {
+fn addresses(process: &mut Child, said: &Receiver<String>) -> (String, String, Option<String>) {
     let deadline = Instant::now() + START;
-    let (mut http, mut mqtt, mut log) = (None, None, String::new());
+    let (mut http, mut mqtt, mut mqtts, mut log) = (None, None, None, String::new());
     while let Ok(line) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         http = http.or_else(|| address(&line, "HTTP API"));
         mqtt = mqtt.or_else(|| address(&line, "MQTT"));
+        mqtts = mqtts.or_else(|| address(&line, "MQTT over TLS"));
         log = log + &line + "\n";
-        if let (Some(http), Some(mqtt)) = (&http, &mqtt) {
-            return (format!("http://{http}"), mqtt.clone());
+        // What comes after the addresses.
+        if let (true, Some(http), Some(mqtt)) = (line.trim_start().starts_with("Data"), &http, &mqtt) {
+            return (format!("http://{http}"), mqtt.clone(), mqtts);
         }
     }
     let _ = process.kill();

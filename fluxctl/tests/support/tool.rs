@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 pub struct Tool {
     binary: &'static str,
     url: String,
+    environment: Vec<(String, String)>,
 }
 
 /// What it answered.
@@ -16,17 +17,35 @@ pub struct Answer {
 
 impl Tool {
     pub fn new(binary: &'static str, url: &str) -> Self {
-        Tool { binary, url: url.to_owned() }
+        let none = std::env::temp_dir().join("no").join("contexts.toml");
+        let environment = vec![("FLUXCTL_CONFIG".to_owned(), none.display().to_string())];
+        Tool { binary, url: url.to_owned(), environment }
+    }
+
+    /// The same tool with one more variable in its environment.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut environment = self.environment.clone();
+        environment.push((name.to_owned(), value.to_owned()));
+        Tool { binary: self.binary, url: self.url.clone(), environment }
+    }
+
+    /// The same tool that is told of no server.
+    #[must_use]
+    pub fn without_url(&self) -> Self {
+        Tool { binary: self.binary, url: String::new(), environment: self.environment.clone() }
     }
 
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(self.binary);
-        command
-            .args(words(line))
-            .env("FLUX_URL", &self.url)
-            .env("TZ", "UTC")
-            .env_remove("FLUX_TOKEN")
-            .env_remove("CLICOLOR_FORCE");
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FLUX_")) {
+            command.env_remove(name);
+        }
+        if !self.url.is_empty() {
+            command.env("FLUX_URL", &self.url);
+        }
+        command.args(words(line)).env("TZ", "UTC").env_remove("CLICOLOR_FORCE");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -57,6 +76,13 @@ impl Tool {
 }
 
 impl Answer {
+    /// The failure that it wrote as JSON.
+    pub fn failure(&self) -> serde_json::Value {
+        let line =
+            self.err.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no failure: {}{}", self.out, self.err));
+        serde_json::from_str(line).expect("a failure is JSON")
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
     }
