@@ -23,6 +23,7 @@ use crate::hook::Credentials;
 use crate::hook::ExchangeStep;
 use crate::hook::Identity;
 use crate::receipt::Receipt;
+use crate::telemetry::{Direction, TraceRecord};
 use crate::types::{ClientId, Timestamp, TopicName};
 
 /// Where a connection comes from.
@@ -49,6 +50,8 @@ struct Handshake<S> {
     origin: Origin,
     /// Read and not yet understood.
     input: Vec<u8>,
+    /// Who it is for a trace, once CONNECT has said so.
+    client: Option<ClientId>,
 }
 
 /// Who has come: CONNECT as it was sent, and what was found about its sender.
@@ -68,7 +71,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let limit = server.settings.connect_timeout;
-    let mut handshake = Handshake { server, stream, origin, input: Vec::new() };
+    let mut handshake = Handshake { server, stream, origin, input: Vec::new(), client: None };
     let arrival = tokio::time::timeout(limit, handshake.greet()).await;
     let arrival = arrival.map_err(|_| HandshakeError::Io(io::ErrorKind::TimedOut.into()))??;
     let version = arrival.connect.version;
@@ -101,7 +104,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         let mut bytes = Vec::new();
         codec::encode(packet, version, &mut bytes);
         self.stream.write_all(&bytes).await?;
-        self.stream.flush().await
+        self.stream.flush().await?;
+        self.trace(Direction::Out, packet.name(), bytes.len(), packet.reason());
+        Ok(())
+    }
+
+    fn trace(&self, direction: Direction, packet: &'static str, size: usize, reason: Option<Reason>) {
+        let Some(client) = self.client.as_ref().filter(|_| self.server.traces.any()) else { return };
+        self.server.traces.record(TraceRecord {
+            time: Timestamp::now(),
+            client: client.clone(),
+            direction,
+            packet,
+            topic: None,
+            event: None,
+            qos: None,
+            size,
+            reason: reason.map(Reason::text),
+        });
     }
 
     async fn refuse(&mut self, version: Version, reason: Reason) {
@@ -139,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             }
         };
         let version = connect.version;
-        match self.identify(connect).await {
+        match self.identify(connect, frame.len()).await {
             Err(HandshakeError::Refused(reason)) => {
                 self.refuse(version, reason).await;
                 Err(HandshakeError::Refused(reason))
@@ -148,13 +168,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         }
     }
 
-    async fn identify(&mut self, connect: Connect) -> Result<Arrival, HandshakeError> {
+    async fn identify(&mut self, connect: Connect, size: usize) -> Result<Arrival, HandshakeError> {
         let settings = &self.server.settings;
         if self.server.open.load(Ordering::Relaxed) > settings.max_connections {
             let elsewhere = connect.version == Version::V5 && settings.server_reference.is_some();
             return Err(HandshakeError::Refused(if elsewhere { Reason::UseAnotherServer } else { Reason::ServerBusy }));
         }
         let (client, assigned) = client_id(&connect)?;
+        self.client = Some(client.clone());
+        self.trace(Direction::In, "CONNECT", size, None);
         let (identity, authentication_data) = self.authenticate(&connect, &client).await?;
         self.check_will(&connect, &identity, &client)?;
         Ok(Arrival { connect, client, assigned, identity, authentication_data })
