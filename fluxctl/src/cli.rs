@@ -63,7 +63,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Exit> {
     let json = cli.global.wants_json();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(cli.noun.run(&Context::new(cli.global))),
+        Ok(runtime) => runtime.block_on(cli.noun.run(&Context::new(cli.global, Cli::command))),
         Err(error) => Err(Failure::new(Exit::Failed, "system", "cannot start").cause(error.to_string())),
     };
     result.map_err(|failure| {
@@ -111,6 +111,8 @@ mod tests {
             let path = format!("{path} {}", command.get_name());
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Examples:\n  fluxctl"), "no examples in the help of{path}");
+            let long = help.lines().find(|line| line.chars().count() > 98);
+            assert_eq!(long, None, "a line that breaks in a terminal of 100 columns, in the help of{path}");
             command.get_subcommands().for_each(|subcommand| check(subcommand, &path));
         }
         check(&Cli::command(), "");

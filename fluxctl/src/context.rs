@@ -61,13 +61,15 @@ impl Global {
 pub struct Context {
     pub global: Global,
     pub style: Style,
+    /// All commands and flags, for who describes them.
+    pub grammar: fn() -> clap::Command,
     target: OnceCell<Target>,
 }
 
 impl Context {
-    pub fn new(global: Global) -> Self {
+    pub fn new(global: Global, grammar: fn() -> clap::Command) -> Self {
         let style = Style::of_stdout(global.no_color);
-        Context { global, style, target: OnceCell::new() }
+        Context { global, style, grammar, target: OnceCell::new() }
     }
 
     pub fn format(&self) -> Format {

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap_complete::CompletionCandidate;
-use flux_core::api::{RetainedQuery, SessionQuery};
+use flux_core::api::{AlarmQuery, RetainedQuery, SessionQuery};
 use flux_core::client::{Client, ClientError};
 
 use crate::contexts::Contexts;
@@ -36,6 +36,11 @@ pub fn clients(typed: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
 pub fn retained() -> Vec<CompletionCandidate> {
     let query = RetainedQuery { limit: Some(MOST), ..RetainedQuery::default() };
     ask(async |client| Ok(client.retained(&query).await?.items.into_iter().map(|retained| retained.topic).collect()))
+}
+
+/// Names of active alarms.
+pub fn alarms() -> Vec<CompletionCandidate> {
+    ask(async |client| Ok(client.alarms(&AlarmQuery::default()).await?.items.into_iter().map(|alarm| alarm.name).collect()))
 }
 
 fn ask(names: impl AsyncFnOnce(Client) -> Result<Vec<String>, ClientError>) -> Vec<CompletionCandidate> {

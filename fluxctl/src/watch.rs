@@ -39,10 +39,16 @@ pub fn show_now(context: &Context, view: &View, document: &Document) -> Result<(
 }
 
 /// Prints what `fetch` finds, once or, with `--watch`, again and again until Ctrl-C.
-pub async fn show(
+pub async fn show(context: &Context, view: &View, fetch: impl AsyncFnMut() -> Result<Document, Failure>) -> Result<(), Failure> {
+    show_until(context, view, fetch, || false).await
+}
+
+/// The same, and a watch ends once `over` says so of what was shown last.
+pub async fn show_until(
     context: &Context,
     view: &View,
     mut fetch: impl AsyncFnMut() -> Result<Document, Failure>,
+    over: impl Fn() -> bool,
 ) -> Result<(), Failure> {
     let selection = view.selection();
     let Some(interval) = view.watch else { return context.print(&fetch().await?, &selection) };
@@ -76,6 +82,9 @@ pub async fn show(
         first = false;
         if let Err(error) = stdout.print(&text) {
             return written(Err::<(), io::Error>(error));
+        }
+        if over() {
+            return Ok(());
         }
     }
 }

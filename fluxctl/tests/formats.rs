@@ -1,40 +1,13 @@
 //! Every command that reads honours every format, on a real server.
 
+mod reads;
 mod support;
 
 use std::collections::BTreeSet;
 
+use reads::{Plant, READS, STILL};
 use serde_json::Value;
-use support::{Device, Follow, Server, Tool};
-
-/// Each command, the kind of its JSON, and whether the server below has something for it to show.
-const READS: &[(&str, &str, bool)] = &[
-    ("cluster status", "ClusterStatus", true),
-    ("nodes list", "Node", true),
-    ("nodes show NODE", "Node", true),
-    ("sessions list", "Session", true),
-    ("sessions show pump-7", "Session", true),
-    ("subscriptions list", "Subscription", true),
-    ("retained list", "RetainedMessage", true),
-    ("retained get plant/7/state", "Event", true),
-    ("bus status", "Bus", true),
-    ("alarms list", "Alarm", false),
-    ("alarms list --history", "Alarm", false),
-    ("config reference", "ConfigKey", true),
-    ("config show", "ConfigValue", true),
-    ("metrics", "Sample", true),
-    ("version", "Version", true),
-];
-
-/// A server with one device, one subscription and one retained message.
-fn plant() -> (Server, Device, Tool) {
-    let server = Server::start();
-    let tool = Tool::new(env!("CARGO_BIN_EXE_fluxctl"), server.http());
-    let mut device = Device::connect(server.mqtt(), "pump-7");
-    device.subscribe("plant/7/#");
-    tool.ok("events publish plant/7/state on --retain --qos 1");
-    (server, device, tool)
-}
+use support::Follow;
 
 /// The words that are written large: titles of columns. Figures differ from one look at a live server to the next.
 fn titles(shown: &str) -> BTreeSet<&str> {
@@ -43,10 +16,8 @@ fn titles(shown: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_read_command_honours_every_format() {
-    let (_server, _device, tool) = plant();
-    let node = tool.ok("nodes list -o name").trim().to_owned();
+    let Plant { tool, .. } = &Plant::start();
     for (line, kind, filled) in READS {
-        let line = &line.replace("NODE", &node);
         let json = tool.run(&format!("{line} -o json"));
         let (json, code) = (json.json(), json.code);
         assert_eq!((code, &json["apiVersion"], &json["kind"]), (Some(0), &Value::from("flux/v1"), &Value::from(*kind)), "{line}");
@@ -76,8 +47,11 @@ fn every_read_command_honours_every_format() {
 
 #[test]
 fn a_watch_in_a_pipe_writes_json_lines_until_it_is_interrupted() {
-    let (_server, _device, tool) = plant();
-    for (line, kind, _) in READS.iter().filter(|(line, ..)| !line.contains("NODE")) {
+    let Plant { tool, .. } = &Plant::start();
+    for line in STILL {
+        assert_eq!(tool.run(&format!("{line} --watch")).code, Some(2), "{line}");
+    }
+    for (line, kind, _) in READS.iter().filter(|(line, ..)| !STILL.contains(line)) {
         let watch = Follow::new(tool.spawn(&format!("{line} --watch=100ms")));
         for _ in 0..2 {
             let json: Value = serde_json::from_str(&watch.line()).expect("a JSON object a line");
@@ -89,20 +63,24 @@ fn a_watch_in_a_pipe_writes_json_lines_until_it_is_interrupted() {
 
 #[test]
 fn a_stream_honours_every_format() {
-    let (_server, _device, tool) = plant();
-    let publish = || tool.ok("events publish plant/7/state '21,5 \"hot\"' --qos 1");
-    for (format, wanted) in [
-        ("table", "plant/7/state"),
-        ("wide", "plant/7/state"),
-        ("json", "\"payload\":\"21,5 \\\"hot\\\"\""),
-        ("yaml", "topic: plant/7/state"),
-        ("csv", "\"21,5 \"\"hot\"\"\""),
-        ("name", "plant/7/state"),
-    ] {
-        let tail = Follow::new(tool.spawn(&format!("events tail 'plant/#' --count 1 -o {format}")));
-        tail.ready();
-        publish();
-        let shown = tail.rest();
-        assert!(shown.contains(wanted), "{format}: {shown}");
+    let Plant { tool, .. } = &Plant::start();
+    for stream in ["events tail 'plant/#'", "events tail 'plant/#' --mqtt", "trace topic 'plant/#'"] {
+        for (format, wanted) in [
+            ("table", "plant/7/state"),
+            ("wide", "plant/7/state"),
+            ("json", "\"topic\":\"plant/7/state\""),
+            ("yaml", "topic: plant/7/state"),
+            ("csv", ",plant/7/state,"),
+            ("name", if stream.starts_with("trace") { "PUBLISH" } else { "plant/7/state" }),
+        ] {
+            let follow = Follow::new(tool.spawn(&format!("{stream} --count 1 -o {format}")));
+            follow.ready();
+            tool.ok("events publish plant/7/state '21,5 \"hot\"' --qos 1");
+            let shown = follow.rest();
+            assert!(shown.contains(wanted), "{stream} {format}: {shown}");
+            if stream.starts_with("events") && format == "csv" {
+                assert!(shown.contains("\"21,5 \"\"hot\"\"\""), "{shown}");
+            }
+        }
     }
 }

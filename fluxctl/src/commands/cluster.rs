@@ -1,4 +1,7 @@
-use clap::Subcommand;
+use std::cell::RefCell;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
 use flux_core::api::AlarmQuery;
 use flux_core::client::Client;
 use flux_core::output::Document;
@@ -7,7 +10,7 @@ use super::nodes::Nodes;
 use super::status::Status;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::watch::{View, show};
+use crate::watch::{View, show_until};
 
 /// The cluster as a whole
 #[derive(Debug, Subcommand)]
@@ -22,25 +25,39 @@ Examples:
   fluxctl cluster status
   fluxctl cluster status --watch=5s
   fluxctl cluster status -o json
+  fluxctl cluster status --watch=1s --until healthy
   fluxctl cluster status > /dev/null || echo 'look after it'")]
     Status {
+        /// Watch until the cluster is so, then end
+        #[arg(long, value_enum)]
+        until: Option<Health>,
         #[command(flatten)]
         view: View,
     },
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Health {
+    Healthy,
+    Unhealthy,
+}
+
 impl Verb {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let Verb::Status { view } = self;
+        let Verb::Status { until, mut view } = self;
+        if until.is_some() {
+            view.watch = view.watch.or(Some(Duration::from_secs(2)));
+        }
         let client = context.client()?;
-        let mut unhealthy = None;
-        show(context, &view, async || {
+        let found = RefCell::new(None);
+        let look = async || {
             let status = fetch(&client).await?;
-            unhealthy = status.findings.iter().find(|finding| finding.critical).map(|finding| finding.detail.clone());
+            *found.borrow_mut() = unhealthy(&status);
             Ok(document(status))
-        })
-        .await?;
-        match unhealthy {
+        };
+        let over = || until.is_some_and(|wanted| (wanted == Health::Healthy) == found.borrow().is_none());
+        show_until(context, &view, look, over).await?;
+        match found.into_inner() {
             // Who watched it has seen it.
             Some(cause) if view.watch.is_none() => {
                 Err(Failure::new(Exit::Unhealthy, "unhealthy", "the cluster is not healthy").cause(cause))
@@ -50,7 +67,12 @@ impl Verb {
     }
 }
 
-async fn fetch(client: &Client) -> Result<Status, Failure> {
+/// The first thing that is critical.
+pub fn unhealthy(status: &Status) -> Option<String> {
+    status.findings.iter().find(|finding| finding.critical).map(|finding| finding.detail.clone())
+}
+
+pub async fn fetch(client: &Client) -> Result<Status, Failure> {
     let active = AlarmQuery::default();
     let (ready, nodes, bus, store, alarms) =
         tokio::try_join!(client.ready(), client.nodes(), client.bus(), client.durable(), client.alarms(&active))?;

@@ -18,7 +18,8 @@ Examples:
   fluxctl context use staging
   fluxctl context list
 
-The file is ~/.config/fluxctl/contexts.toml, or what FLUXCTL_CONFIG names. Flags and environment win over the current context.")]
+The file is ~/.config/fluxctl/contexts.toml, or what FLUXCTL_CONFIG names. Flags and environment
+win over the current context.")]
 pub enum Verb {
     /// All contexts, and which is the current one
     #[command(visible_alias = "ls")]

@@ -6,14 +6,19 @@
 mod alarms;
 mod bus;
 mod change;
+mod checks;
 mod cluster;
 mod completion;
 mod config;
 mod context;
+mod doctor;
 mod door;
 mod dry;
 mod events;
+mod exposure;
+mod follow;
 mod lines;
+mod man;
 mod metrics;
 mod nodes;
 mod payload;
@@ -23,7 +28,9 @@ mod sessions;
 mod status;
 mod subscriptions;
 mod tail;
+mod trace;
 mod version;
+mod wait;
 
 use clap::Subcommand;
 
@@ -54,9 +61,15 @@ pub enum Noun {
     Config(config::Verb),
     Metrics(metrics::Metrics),
     #[command(subcommand)]
+    Trace(trace::Verb),
+    Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Wait(wait::Verb),
+    #[command(subcommand)]
     Context(context::Verb),
     Completion(completion::Completion),
     Version(version::Version),
+    Man(man::Man),
 }
 
 impl Noun {
@@ -72,9 +85,13 @@ impl Noun {
             Noun::Alarms(verb) => verb.run(context).await,
             Noun::Config(verb) => verb.run(context).await,
             Noun::Metrics(metrics) => metrics.run(context).await,
+            Noun::Trace(verb) => verb.run(context).await,
+            Noun::Doctor(doctor) => doctor.run(context).await,
+            Noun::Wait(verb) => verb.run(context).await,
             Noun::Context(verb) => verb.run(context),
             Noun::Completion(completion) => completion.run(context),
             Noun::Version(version) => version.run(context).await,
+            Noun::Man(man) => man.run(context),
         }
     }
 }

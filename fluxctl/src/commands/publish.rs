@@ -19,7 +19,7 @@ use crate::mqtt::Flags;
 #[command(after_help = "\
 Examples:
   fluxctl events publish plant/7/temperature 21.5
-  fluxctl events publish plant/7/state '{\"on\":true}' --qos 1 --retain --content-type application/json
+  fluxctl events publish plant/7/state '{\"on\":true}' --retain --content-type application/json
   fluxctl events publish plant/7/picture --file picture.jpg --expiry 10m
   date | fluxctl events publish clock -
   fluxctl events publish --ndjson --file events.ndjson
@@ -27,8 +27,9 @@ Examples:
   fluxctl events publish plant/7/temperature 21.5 --qos 2 --mqtt
   fluxctl events publish plant/7/state off --retain --dry-run
 
-With --ndjson every line of --file or of standard input is one event: with TOPIC the line is its payload, without
-TOPIC it is {\"topic\": …, \"payload\": …, \"qos\": …}; options are then the defaults of what a line leaves out.
+With --ndjson every line of --file or of standard input is one event: with TOPIC the line is its
+payload, without TOPIC it is {\"topic\": …, \"payload\": …, \"qos\": …}; options are then the
+defaults of what a line leaves out.
 No payload at all publishes an empty one, which with --retain clears the retained message.
 Over MQTT there is no id, and of those who heard the event only whether there was none.")]
 pub struct Publish {

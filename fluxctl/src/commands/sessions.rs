@@ -64,11 +64,11 @@ Examples:
     #[command(visible_alias = "rm")]
     #[command(after_help = "\
 Examples:
-  fluxctl sessions delete pump-7
-  fluxctl sessions delete pump-7 --dry-run
+  fluxctl sessions delete pump-8
+  fluxctl sessions delete pump-7 --force --dry-run
   fluxctl sessions delete pump-7 pump-8 --force --yes
 
-A connected client would come back at once, to a session without its subscriptions: that wants --force.")]
+A connected client would come back at once, without its subscriptions: that wants --force.")]
     Delete {
         #[arg(required = true, add = ArgValueCompleter::new(known::clients))]
         client_ids: Vec<String>,
