@@ -141,9 +141,14 @@ impl From<ClientError> for Failure {
                 .cause(reason)
                 .hint("fluxctl --url http://127.0.0.1:3000 …, or set FLUX_URL"),
             ClientError::Unreachable { url, reason } => {
+                let hint = if reason.contains("certificate") {
+                    "name its certificate authority with --ca-file PATH"
+                } else {
+                    "start one with 'flux-core serve', or name another with --url or FLUX_URL"
+                };
                 Failure::new(Exit::NoEndpoint, "no_endpoint", format!("no server answers at {}", plain(&url)))
                     .cause(reason)
-                    .hint("start one with 'flux-core serve', or name another with --url or FLUX_URL")
+                    .hint(hint)
             }
             ClientError::TimedOut { url } => {
                 Failure::new(Exit::TimedOut, "timeout", format!("{} did not answer in time", plain(&url)))

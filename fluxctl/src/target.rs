@@ -49,12 +49,19 @@ impl Target {
     }
 }
 
+impl Target {
+    /// `prod (protected)`; `None` where no context is in effect.
+    pub fn label(&self) -> Option<String> {
+        let protected = if self.protected { " (protected)" } else { "" };
+        self.context.as_ref().map(|context| format!("{context}{protected}"))
+    }
+}
+
 /// What every write says before it does something.
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(context) = &self.context {
-            let protected = if self.protected { " (protected)" } else { "" };
-            write!(formatter, "context: {context}{protected}   ")?;
+        if let Some(label) = self.label() {
+            write!(formatter, "context: {label}   ")?;
         }
         write!(formatter, "server: {}", self.url)
     }

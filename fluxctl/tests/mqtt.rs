@@ -90,7 +90,8 @@ fn tls_and_users_are_checked_and_refusals_have_their_exit_codes() {
     let users = file("users", format!("pump:{}\n", hash("secret")));
     let (certificate_flag, key_flag) = (format!("mqtt.tls.cert={certificate}"), format!("mqtt.tls.key={key}"));
     let users_flag = format!("security.password_file={users}");
-    let settings = ["mqtt.tls_listen=127.0.0.1:0", &certificate_flag, &key_flag, &users_flag];
+    let (http_certificate, http_key) = (format!("http.tls.cert={certificate}"), format!("http.tls.key={key}"));
+    let settings = ["mqtt.tls_listen=127.0.0.1:0", &certificate_flag, &key_flag, &users_flag, &http_certificate, &http_key];
     let flags: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
     let (server, tool) = start(&flags);
     let publish = format!("events publish a b --qos 1 --mqtt=mqtts://{}", server.mqtts());
@@ -98,7 +99,11 @@ fn tls_and_users_are_checked_and_refusals_have_their_exit_codes() {
     let untrusted = tool.run(&publish);
     assert_eq!(untrusted.code, Some(8));
     assert!(untrusted.err.contains("--ca-file"), "{}", untrusted.err);
+    let untrusted = tool.run("nodes list");
+    assert_eq!(untrusted.code, Some(8));
+    assert!(untrusted.err.contains("--ca-file"), "{}", untrusted.err);
     let tool = tool.with("FLUX_CA_FILE", &certificate);
+    tool.ok("nodes list");
     let stranger = tool.run(&publish);
     assert_eq!(stranger.code, Some(4), "{}", stranger.err);
     assert!(stranger.err.contains("--mqtt-user"), "{}", stranger.err);

@@ -48,12 +48,12 @@ impl Verb {
         if until.is_some() {
             view.watch = view.watch.or(Some(Duration::from_secs(2)));
         }
-        let client = context.client()?;
+        let (client, label) = (context.client()?, context.target()?.label());
         let found = RefCell::new(None);
         let look = async || {
             let status = fetch(&client).await?;
             *found.borrow_mut() = unhealthy(&status);
-            Ok(document(status))
+            Ok(document(status, label.clone()))
         };
         let over = || until.is_some_and(|wanted| (wanted == Health::Healthy) == found.borrow().is_none());
         show_until(context, &view, look, over).await?;
@@ -79,8 +79,8 @@ pub async fn fetch(client: &Client) -> Result<Status, Failure> {
     Ok(Status::new(client.url(), ready, nodes, bus, store, alarms.items))
 }
 
-fn document(status: Status) -> Document {
+fn document(status: Status, context: Option<String>) -> Document {
     let document = Document::list::<Nodes>(&status.nodes).within("ClusterStatus", &status);
     let (head, foot) = (status.clone(), status);
-    document.above(move |style| head.first_line(style)).below(move |style| foot.last_lines(style))
+    document.above(move |style| head.first_line(context.as_deref(), style)).below(move |style| foot.last_lines(style))
 }

@@ -81,13 +81,14 @@ impl Status {
         findings
     }
 
-    pub fn first_line(&self, style: Style) -> String {
+    pub fn first_line(&self, context: Option<&str>, style: Style) -> String {
         let ready = self.nodes.iter().filter(|node| node.state == NodeState::Ready).count();
         let total = self.nodes.len() + self.unreachable.len();
         let tone = if ready == total { Tone::Good } else { Tone::Bad };
         let ready = style.paint(&format!("{ready}/{total} {} ready", if total == 1 { "node" } else { "nodes" }), tone);
         let health = if self.healthy { style.paint("healthy", Tone::Good) } else { style.paint("UNHEALTHY", Tone::Bad) };
-        format!("{}  {health}   {ready}   {}\n", style.bold("CLUSTER"), self.url)
+        let context = context.map(|context| format!("   context {}", printable(context))).unwrap_or_default();
+        format!("{}  {health}   {ready}   {}{context}\n", style.bold("CLUSTER"), self.url)
     }
 
     pub fn last_lines(&self, style: Style) -> String {
@@ -170,7 +171,9 @@ mod tests {
     fn a_healthy_node_is_told_in_a_few_words() {
         let status = status(vec![node("n1", "0.1.0", "ready")], json!([]), false);
         assert!(status.healthy);
-        assert_eq!(status.first_line(PLAIN), "CLUSTER  healthy   1/1 node ready   http://127.0.0.1:3000\n");
+        assert_eq!(status.first_line(None, PLAIN), "CLUSTER  healthy   1/1 node ready   http://127.0.0.1:3000\n");
+        let named = status.first_line(Some("prod (protected)"), PLAIN);
+        assert!(named.ends_with("http://127.0.0.1:3000   context prod (protected)\n"), "{named}");
         assert_eq!(status.last_lines(PLAIN), "BUS memory ok   STORE ok 12MB on disk, 1,200 messages queued   ALARMS none\n");
     }
 
@@ -183,7 +186,7 @@ mod tests {
         assert!(differs.last_lines(PLAIN).contains("! n2 is draining\n"));
         let failed = status(nodes, json!([]), true);
         assert!(!failed.healthy);
-        assert!(failed.first_line(PLAIN).contains("UNHEALTHY"));
+        assert!(failed.first_line(None, PLAIN).contains("UNHEALTHY"));
     }
 
     #[test]

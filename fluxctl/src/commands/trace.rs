@@ -34,7 +34,8 @@ Examples:
   fluxctl trace client pump-7
   fluxctl trace client pump-7 --for 10s -o json
 
-The trace ends with this command, after an hour at the latest. It need not be connected yet.")]
+The client need not be connected yet. The trace ends with this command, after an hour at the
+latest.")]
     Client {
         #[arg(add = ArgValueCompleter::new(known::clients))]
         client_id: String,

@@ -42,7 +42,7 @@ impl Server {
         Server { process, http, mqtt, mqtts, _data: data }
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, `https://` where the flags ask for it
     pub fn http(&self) -> &str {
         &self.http
     }
@@ -101,13 +101,14 @@ fn addresses(process: &mut Child, said: &Receiver<String>) -> (String, String, O
     let deadline = Instant::now() + START;
     let (mut http, mut mqtt, mut mqtts, mut log) = (None, None, None, String::new());
     while let Ok(line) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        http = http.or_else(|| address(&line, "HTTP API"));
+        let scheme = if line.contains("https://") { "https" } else { "http" };
+        http = http.or_else(|| address(&line, "HTTP API").map(|address| format!("{scheme}://{address}")));
         mqtt = mqtt.or_else(|| address(&line, "MQTT"));
         mqtts = mqtts.or_else(|| address(&line, "MQTT over TLS"));
         log = log + &line + "\n";
         // What comes after the addresses.
         if let (true, Some(http), Some(mqtt)) = (line.trim_start().starts_with("Data"), &http, &mqtt) {
-            return (format!("http://{http}"), mqtt.clone(), mqtts);
+            return (http.clone(), mqtt.clone(), mqtts);
         }
     }
     let _ = process.kill();
@@ -116,7 +117,7 @@ fn addresses(process: &mut Child, said: &Receiver<String>) -> (String, String, O
 
 fn address(line: &str, label: &str) -> Option<String> {
     let value = line.trim_start().strip_prefix(label)?.split_whitespace().next()?;
-    value.trim_start_matches("http://").parse().ok().map(|address: SocketAddr| address.to_string())
+    value.trim_start_matches("http://").trim_start_matches("https://").parse().ok().map(|address: SocketAddr| address.to_string())
 }
 
 /// `FLUX_TEST_CORE_BIN`, or the binary beside the tool under test, brought up to date by cargo once for each test program.
