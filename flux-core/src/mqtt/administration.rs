@@ -55,7 +55,7 @@ impl SessionAdmin for Server {
             self.sessions.command(client_id, Command::Delete);
             let mut reservation = self.sessions.claim(&profile.client).await;
             if let Some(session) = reservation.session().take() {
-                self.end_session(session);
+                drop(self.end_session(session));
             }
             reservation.remove();
             self.flush().await.map(|()| true)

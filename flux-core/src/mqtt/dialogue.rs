@@ -277,7 +277,8 @@ impl Dialogue {
         let now = Timestamp::now();
         if deleted || self.session.park(now).is_none() {
             let client = self.session.client().clone();
-            server.end_session(self.session);
+            // Who asked for it waits for the store (`delete`), or is gone.
+            drop(server.end_session(self.session));
             server.sessions.remove(&client);
             return;
         }

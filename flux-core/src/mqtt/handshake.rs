@@ -187,10 +187,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         let server = self.server.clone();
         let expiry = server.settings.bounded_expiry(session_expiry(&connect));
         let mut reservation = server.sessions.claim(&client).await;
+        let mut ended = Receipt::SAFE;
         let kept = if connect.clean_start {
             // [MQTT-3.1.2-4]: what was there before ends, its will included.
             if let Some(old) = reservation.session().take() {
-                server.end_session(old);
+                ended = server.end_session(old);
             }
             None
         } else {
@@ -208,14 +209,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         self.prepare(&mut session, &connect, expiry, &identity);
         let stored = server.store_session(&session, None);
         let will = session.will.as_ref().map(|will| server.store_will(&client, will, identity.username.as_deref()));
-        let safe = stored.and(will.unwrap_or(Receipt::SAFE)).await;
+        let safe = ended.and(stored).and(will.unwrap_or(Receipt::SAFE)).await;
         if safe.is_err() {
             // What cannot be kept must not be promised.
             if session_present {
                 *reservation.session() = Some(session);
             } else {
                 session.set_will(None);
-                server.end_session(session);
+                // The store has just refused; the client hears that it is not connected.
+                drop(server.end_session(session));
                 reservation.remove();
             }
             return Err(HandshakeError::Refused(Reason::ServerUnavailable));

@@ -138,9 +138,10 @@ impl Server {
         self.store.commit(Transaction::default()).await
     }
 
-    /// Ends a session that no connection owns: its subscriptions, its queue, and its will if it still has one.
+    /// Ends a session that no connection owns: its subscriptions, its queue, and its will if it still has one. Resolves when the store
+    /// has forgotten it too: before that a crash would bring it back.
     #[expect(clippy::boxed_local, reason = "sessions live in boxes: taking one out would copy it")]
-    pub fn end_session(&self, mut session: Box<Session>) {
+    pub fn end_session(&self, mut session: Box<Session>) -> Receipt {
         let profile = session.profile.clone();
         let subscriptions = std::mem::take(&mut *profile.subscriptions.lock());
         for subscription in subscriptions.keys() {
@@ -148,17 +149,19 @@ impl Server {
         }
         self.metrics.subscriptions.sub(subscriptions.len() as u64);
         self.metrics.dropped.of(DropReason::SessionEnded).add(profile.mailbox.depth().queue_entries);
+        let mut forgotten = Receipt::SAFE;
         if let Some(queue) = session.queue {
             if subscriptions.keys().any(|subscription| subscription.group.is_some()) {
                 self.reassign_queue(&profile, queue, session.resume_at);
             }
-            drop(self.commit(Operation::DeleteSession { queue }));
+            forgotten = self.commit(Operation::DeleteSession { queue });
             self.metrics.durable_sessions.sub(1);
         }
         if let Some(will) = session.will.take() {
             self.publish_will(session.client(), profile.username(), *will);
         }
         self.metrics.sessions.sub(1);
+        forgotten
     }
 
     /// Gives what another member of a shared group can take to that member; says how many copies ended here.
@@ -226,7 +229,8 @@ impl Server {
         };
         let Some(mut session) = reservation.session().take() else { return };
         if session.expires_at.is_some_and(|at| at <= now) {
-            self.end_session(session);
+            // Should it come back after a crash, it expires again.
+            drop(self.end_session(session));
             reservation.remove();
             return;
         }
