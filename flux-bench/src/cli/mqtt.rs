@@ -14,12 +14,13 @@ Examples:
   flux-bench mqtt --conns 10000                the same over 5,000 pairs
   flux-bench mqtt --rate max --qos 0           as fast as the server takes them
   flux-bench mqtt --rate 5k --check            exit 3 when a target is missed
+  flux-bench mqtt --slo 'p99<5ms,loss=0' --check
   flux-bench mqtt fan-out --subs 50 --rate max
   flux-bench mqtt fan-in --pubs 100 -o json
   flux-bench mqtt conns --conns 10k            connects per second, memory per connection
 
-Exit codes: 0 pass, 1 could not run, 2 usage, 3 target missed (with --check), 4 audit broken (loss, duplicates
-or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed), 130 interrupted";
+Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with --check), 4 audit broken
+(loss, duplicates or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed), 130 interrupted";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -4,4 +4,5 @@
 
 pub mod judge;
 pub mod metric;
+pub mod slo;
 pub mod target;
