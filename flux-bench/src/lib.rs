@@ -1,10 +1,14 @@
 //! The load generator as a library, for its binary and its tests. Modules in layer order; each uses only those above it.
 
+pub mod archive;
 pub mod audit;
+pub mod baseline;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod compare;
 pub mod engine;
+pub mod limits;
 pub mod load;
 pub mod plan;
 pub mod report;

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use flux_bench::cli::command::{Command, CommandLine, TargetsCommand};
+use flux_bench::cli::command::{Command, CommandLine, RunsCommand, TargetsCommand};
 use flux_bench::commands;
 use flux_bench::report::failure::Failure;
 
@@ -26,6 +26,13 @@ fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Mqtt(arguments) => runtime.block_on(commands::mqtt::mqtt(&arguments)),
         Command::Selftest { messages, read } => runtime.block_on(commands::selftest::selftest(messages, &read)),
+        Command::Compare(arguments) => commands::compare::compare(&arguments),
+        Command::Runs { command: RunsCommand::List { read } } => commands::kept::list(&read),
+        Command::Runs { command: RunsCommand::Show { run, read } } => commands::kept::one(&run, &read),
+        #[cfg(feature = "baseline")]
+        Command::BaselineBroker { protocol, connections } => flux_bench::baseline::serve(protocol, connections)
+            .map(|()| 0)
+            .map_err(|error| Failure::new(1, "baseline", "rumqttd does not run").cause(error.to_string())),
         Command::Targets { command: TargetsCommand::List { read } } => commands::targets::list(&read),
         Command::Targets { command: TargetsCommand::Explain { id, read } } => commands::targets::explain(&id, &read),
     }

@@ -25,7 +25,7 @@ fn server(faults: Faults) -> Server {
 
 fn command(server: &Server, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flux-bench"));
-    command.arg("mqtt").args(arguments.split_whitespace()).args(["--url", &format!("mqtt://{}", server.address)]);
+    command.args(["mqtt", "--no-save"]).args(arguments.split_whitespace()).args(["--url", &format!("mqtt://{}", server.address)]);
     command
 }
 

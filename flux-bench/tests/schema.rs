@@ -4,10 +4,22 @@
 
 use std::path::PathBuf;
 
+use flux_bench::commands::kept::KeptRun;
+use flux_bench::compare::Comparison;
 use flux_bench::report::model::BenchRun;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/schema/flux-bench").join(name)
+}
+
+/// What surrounds the items of every document.
+#[derive(schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its shape is looked at")]
+struct Document<T> {
+    api_version: String,
+    kind: String,
+    items: Vec<T>,
 }
 
 fn compare<T: schemars::JsonSchema>(name: &str) {
@@ -23,4 +35,10 @@ fn compare<T: schemars::JsonSchema>(name: &str) {
 #[test]
 fn the_schema_of_runs_is_the_one_in_fixtures() {
     compare::<BenchRun>("BenchRun.json");
+}
+
+#[test]
+fn so_are_those_of_kept_runs_and_of_comparisons() {
+    compare::<Document<KeptRun>>("KeptRun.json");
+    compare::<Document<Comparison>>("Comparison.json");
 }

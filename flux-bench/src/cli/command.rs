@@ -3,6 +3,7 @@ use flux_core::output::{Columns, Selection};
 
 pub use flux_core::output::Format;
 
+use super::compare::CompareArguments;
 use super::mqtt::MqttArguments;
 
 /// Loads an MQTT server in open loop and says whether it keeps its promises
@@ -25,10 +26,43 @@ pub enum Command {
         #[command(flatten)]
         read: Read,
     },
+    /// Say whether runs are worse than others
+    Compare(CompareArguments),
+    /// The runs that were kept
+    Runs {
+        #[command(subcommand)]
+        command: RunsCommand,
+    },
     /// The design targets that runs are judged by
     Targets {
         #[command(subcommand)]
         command: TargetsCommand,
+    },
+    /// The broker that --baseline rumqttd starts
+    #[cfg(feature = "baseline")]
+    #[command(hide = true)]
+    BaselineBroker {
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=5))]
+        protocol: u8,
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List every run that was kept, the newest first
+    #[command(alias = "ls")]
+    List {
+        #[command(flatten)]
+        read: Read,
+    },
+    /// Show a run as it was shown when it was made
+    Show {
+        /// An id or its beginning, latest, or a file
+        run: String,
+        #[command(flatten)]
+        read: Read,
     },
 }
 
@@ -72,7 +106,11 @@ impl Command {
     pub fn wants_json(&self) -> bool {
         let format = match self {
             Command::Mqtt(arguments) => arguments.output,
+            Command::Compare(arguments) => arguments.read.output,
             Command::Selftest { read, .. } => read.output,
+            Command::Runs { command: RunsCommand::List { read } | RunsCommand::Show { read, .. } } => read.output,
+            #[cfg(feature = "baseline")]
+            Command::BaselineBroker { .. } => return false,
             Command::Targets { command: TargetsCommand::List { read } | TargetsCommand::Explain { read, .. } } => read.output,
         };
         format == Format::Json

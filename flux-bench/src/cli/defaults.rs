@@ -150,7 +150,7 @@ fn cast(scenario: Scenario, conns: Option<usize>, pubs: Option<usize>, subs: Opt
 }
 
 /// mqtt://HOST[:PORT]
-fn resolve(url: &str) -> Result<SocketAddr, Failure> {
+pub fn resolve(url: &str) -> Result<SocketAddr, Failure> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("mqtt", url));
     if !matches!(scheme, "mqtt" | "tcp") {
         return Err(Failure::usage(format!("{scheme}:// is not spoken here"))

@@ -2,7 +2,10 @@
 //! Invariant: what passes here is a consistent [`crate::plan::settings::Settings`].
 
 pub mod command;
+pub mod compare;
 pub mod defaults;
 pub mod judging;
+pub mod keeping;
 pub mod mqtt;
 pub mod quantity;
+pub mod repeating;

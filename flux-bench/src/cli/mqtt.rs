@@ -6,7 +6,9 @@ use crate::plan::settings::Scenario;
 
 use super::command::Format;
 use super::judging::Judging;
+use super::keeping::Keeping;
 use super::quantity::{Rate, bytes, count, rate};
+use super::repeating::Repeating;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,11 +20,12 @@ Examples:
   flux-bench mqtt fan-out --subs 50 --rate max
   flux-bench mqtt fan-in --pubs 100 -o json
   flux-bench mqtt conns --conns 10k            connects per second, memory per connection
+  flux-bench mqtt --runs 5 --baseline rumqttd  five rounds, in turns with a broker started beside
 
 Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with --check), 4 audit broken
 (loss, duplicates or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed), 130 interrupted";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct MqttArguments {
     /// Who talks to whom
@@ -105,7 +108,13 @@ pub struct MqttArguments {
     pub workers: Option<usize>,
 
     #[command(flatten)]
+    pub repeating: Repeating,
+
+    #[command(flatten)]
     pub judging: Judging,
+
+    #[command(flatten)]
+    pub keeping: Keeping,
 
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub output: Format,

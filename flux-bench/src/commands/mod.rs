@@ -1,7 +1,12 @@
 //! What each command does, from settings to exit code. Owns nothing else.
 
+pub mod compare;
+pub mod contender;
+pub mod ending;
 mod interrupt;
+pub mod kept;
 pub mod mqtt;
+mod rounds;
 pub mod runs;
 pub mod selftest;
 pub mod show;

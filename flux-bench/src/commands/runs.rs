@@ -2,7 +2,7 @@ use flux_core::output::{Cell, Column, Document, Resource, Tone};
 
 use crate::report::model::{BenchRun, Conclusion, Percentiles, Run};
 
-/// Runs as rows: what `-o csv` prints of a run, and `report list`.
+/// Runs as rows: what `-o csv` prints of a run, and `runs show`.
 pub struct Runs;
 
 impl Resource for Runs {
@@ -61,7 +61,7 @@ fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
-fn tone(result: Conclusion) -> Tone {
+pub(super) fn tone(result: Conclusion) -> Tone {
     match result {
         Conclusion::Pass => Tone::Good,
         Conclusion::Fail | Conclusion::AuditBroken => Tone::Bad,

@@ -3,11 +3,15 @@
 //! Invariant: results on standard output, everything else on standard error; meaning never by colour alone.
 
 pub mod bounds;
+pub mod comparison;
 pub mod failure;
+pub mod figures;
 #[cfg(test)]
 pub mod fixture;
 pub mod measured;
 pub mod model;
 pub mod number;
 pub mod progress;
+pub mod series;
+pub mod side;
 pub mod table;

@@ -1,0 +1,101 @@
+use crate::baseline::Child;
+use crate::cli::defaults;
+use crate::cli::mqtt::MqttArguments;
+use crate::cli::repeating::Baseline;
+use crate::plan::settings::Settings;
+use crate::report::failure::Failure;
+use crate::watch::process::Process;
+
+/// A server that takes part.
+#[derive(Debug)]
+pub struct Contender {
+    /// Unlike any other's.
+    pub label: String,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// It runs.
+    There(Box<Settings>),
+    /// It is started for each of its runs: its logs of earlier runs would take the memory that the later ones need.
+    Rumqttd { settings: Box<Settings>, protocol: u8 },
+}
+
+/// A contender whose turn it is; what was started for it ends with this.
+#[derive(Debug)]
+pub struct Turn {
+    pub settings: Settings,
+    _broker: Option<Child>,
+}
+
+/// Ours first.
+pub fn contenders(arguments: &MqttArguments) -> Result<Vec<Contender>, Failure> {
+    let settings = defaults::settings(arguments)?;
+    let mut all = vec![Contender { label: label(&settings), place: Place::There(Box::new(settings.clone())) }];
+    for baseline in &arguments.repeating.baseline {
+        let contender = match baseline {
+            Baseline::Rumqttd => Contender {
+                label: "rumqttd".to_owned(),
+                place: Place::Rumqttd { settings: Box::new(settings.clone()), protocol: arguments.protocol },
+            },
+            Baseline::Url(url) => {
+                let settings = elsewhere(arguments, url)?;
+                Contender { label: label(&settings), place: Place::There(Box::new(settings)) }
+            }
+        };
+        all.push(contender);
+    }
+    tell_apart(&mut all);
+    Ok(all)
+}
+
+/// The same run, of another server.
+fn elsewhere(arguments: &MqttArguments, url: &str) -> Result<Settings, Failure> {
+    let mut theirs = arguments.clone();
+    theirs.url = url.to_owned();
+    theirs.pid = None;
+    defaults::settings(&theirs)
+}
+
+/// Its program's name where that is known, otherwise where it is.
+fn label(settings: &Settings) -> String {
+    match settings.pid.and_then(|pid| Process::of(pid).name()).as_deref() {
+        Some("flux-core") => "flux".to_owned(),
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => settings.server.to_string(),
+    }
+}
+
+/// Two servers of one program are told apart by where they are.
+fn tell_apart(all: &mut [Contender]) {
+    for index in 1..all.len() {
+        let (before, rest) = all.split_at_mut(index);
+        let contender = &mut rest[0];
+        if before.iter().any(|other| other.label == contender.label) {
+            contender.label = match &contender.place {
+                Place::There(settings) => format!("{} {}", contender.label, settings.server),
+                Place::Rumqttd { .. } => format!("{} {}", contender.label, index + 1),
+            };
+        }
+    }
+}
+
+impl Contender {
+    pub fn turn(&self) -> Result<Turn, Failure> {
+        match &self.place {
+            Place::There(settings) => Ok(Turn { settings: (**settings).clone(), _broker: None }),
+            Place::Rumqttd { settings, protocol } => {
+                let broker = Child::start(*protocol, settings.connections()).map_err(|error| {
+                    let failure = Failure::new(1, "baseline", "rumqttd cannot be started beside").cause(error.to_string());
+                    failure.hint("its own messages stand above; leave --baseline rumqttd out to go on without it")
+                })?;
+                let mut settings = (**settings).clone();
+                settings.url = broker.url.clone();
+                settings.pid = Some(broker.pid());
+                settings.server = defaults::resolve(&broker.url)?;
+                Ok(Turn { settings, _broker: Some(broker) })
+            }
+        }
+    }
+}
