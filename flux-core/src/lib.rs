@@ -17,13 +17,17 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod hook;
-#[cfg(feature = "server")]
+#[cfg(feature = "bus")]
 pub mod lifecycle;
+#[cfg(feature = "bus")]
+pub mod measure;
 #[cfg(feature = "output")]
 pub mod output;
 #[cfg(feature = "bus")]
 pub mod receipt;
 // 30
+#[cfg(feature = "bus")]
+pub mod redis;
 #[cfg(feature = "server")]
 pub mod telemetry;
 // 40

@@ -13,9 +13,9 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
 use super::alarms::Alarms;
-use super::histogram::{BUCKETS, Histogram, bound};
-use super::metrics::{Counter, Metrics};
+use super::metrics::Metrics;
 use super::process::ProcessFigures;
+use crate::measure::{BUCKETS, Counter, Histogram, bound};
 use crate::types::{DropReason, QoS};
 
 /// The `Content-Type` of what [`Exposition::render`] returns.

@@ -4,16 +4,15 @@
 
 mod alarms;
 mod exposition;
-mod histogram;
 mod log;
 mod metrics;
 mod process;
 mod trace;
 
+pub use crate::measure::{Counter, Gauge, Histogram, HistogramReading, LocalHistogram};
 pub use alarms::{Alarm, Alarms, Cause, Figures, Limits, Watch};
 pub use exposition::{CONTENT_TYPE, Exposition, Figure, FigureKind};
-pub use histogram::{Histogram, HistogramReading, LocalHistogram};
 pub use log::start_log;
-pub use metrics::{ByDropReason, ByQoS, Counter, Gauge, Metrics};
+pub use metrics::{ByDropReason, ByQoS, Metrics};
 pub use process::ProcessFigures;
 pub use trace::{Direction, MAX_TRACES, TooManyTraces, TraceInfo, TraceRecord, TraceStep, TraceTail, TraceTarget, Traces};

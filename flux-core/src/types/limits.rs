@@ -80,3 +80,39 @@ pub const VERIFIED_CREDENTIALS: usize = 65_536;
 
 /// How long. A network that flaps is back within it.
 pub const VERIFIED_CREDENTIALS_LIFE: Duration = Duration::from_secs(600);
+
+/// Commands that go to one Redis in one write. More of them make the first wait for the last without saving system calls.
+pub const REDIS_BATCH: usize = 512;
+
+/// See [`REDIS_BATCH`]; the bound in bytes.
+pub const REDIS_BATCH_BYTES: usize = 1024 * 1024;
+
+/// Commands on their way to one Redis without an answer: while it works on one batch, the next ones are under way.
+pub const REDIS_IN_FLIGHT: usize = 4 * REDIS_BATCH;
+
+/// Commands that may wait for Redis, in all queues together: a second's work of one server. One more is refused.
+pub const REDIS_QUEUE_COMMANDS: usize = 131_072;
+
+/// See [`REDIS_QUEUE_COMMANDS`]; the bound in bytes.
+pub const REDIS_QUEUE_BYTES: usize = 256 * 1024 * 1024;
+
+/// The first pause before connecting to Redis again; each next one is twice as long.
+pub const REDIS_BACKOFF_LEAST: Duration = Duration::from_millis(20);
+
+/// The longest pause: an operator who has repaired Redis does not want to wait.
+pub const REDIS_BACKOFF_MOST: Duration = Duration::from_secs(2);
+
+/// How long before a command that Redis cannot execute at the moment (loading, failover) is sent again.
+pub const REDIS_LATER: Duration = Duration::from_millis(50);
+
+/// A connection to Redis on which nothing happens is asked whether it lives.
+pub const REDIS_PING: Duration = Duration::from_secs(1);
+
+/// How often a connection to Redis looks at the clock: deadlines are kept to this.
+pub const REDIS_TICK: Duration = Duration::from_millis(100);
+
+/// How often a Redis Cluster is asked for its slots without a reason; with one it is asked at once.
+pub const REDIS_REFRESH: Duration = Duration::from_secs(10);
+
+/// No more often than this.
+pub const REDIS_REFRESH_LEAST: Duration = Duration::from_millis(100);
