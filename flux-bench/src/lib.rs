@@ -8,6 +8,7 @@ pub mod clock;
 pub mod commands;
 pub mod compare;
 pub mod engine;
+pub mod http;
 pub mod limits;
 pub mod load;
 pub mod plan;

@@ -25,6 +25,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         .map_err(|error| Failure::new(1, "runtime", "cannot start").cause(error.to_string()))?;
     match command {
         Command::Mqtt(arguments) => runtime.block_on(commands::mqtt::mqtt(&arguments)),
+        Command::Http(arguments) => runtime.block_on(commands::http::http(&arguments)),
         Command::Selftest { messages, read } => runtime.block_on(commands::selftest::selftest(messages, &read)),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
         Command::Runs { command: RunsCommand::List { read } } => commands::kept::list(&read),

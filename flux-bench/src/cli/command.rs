@@ -4,9 +4,10 @@ use flux_core::output::{Columns, Selection};
 pub use flux_core::output::Format;
 
 use super::compare::CompareArguments;
+use super::http::HttpArguments;
 use super::mqtt::MqttArguments;
 
-/// Loads an MQTT server in open loop and says whether it keeps its promises
+/// Loads MQTT and HTTP servers in open loop and says whether they keep their promises
 #[derive(Debug, Parser)]
 #[command(name = "flux-bench", version, max_term_width = 110, disable_help_subcommand = true)]
 pub struct CommandLine {
@@ -18,6 +19,8 @@ pub struct CommandLine {
 pub enum Command {
     /// Measure an MQTT server
     Mqtt(Box<MqttArguments>),
+    /// Measure an HTTP server: events taken in, one or many in a request, and reads
+    Http(Box<HttpArguments>),
     /// Prove that the measure measures, against a built-in server with known faults
     Selftest {
         /// Messages sent in each part
@@ -107,6 +110,7 @@ impl Command {
         let format = match self {
             Command::Mqtt(arguments) => arguments.output,
             Command::Compare(arguments) => arguments.read.output,
+            Command::Http(arguments) => arguments.output,
             Command::Selftest { read, .. } => read.output,
             Command::Runs { command: RunsCommand::List { read } | RunsCommand::Show { read, .. } } => read.output,
             #[cfg(feature = "baseline")]

@@ -4,6 +4,8 @@
 pub mod command;
 pub mod compare;
 pub mod defaults;
+pub mod http;
+pub mod http_defaults;
 pub mod judging;
 pub mod keeping;
 pub mod mqtt;

@@ -23,7 +23,8 @@ Examples:
   flux-bench mqtt --runs 5 --baseline rumqttd  five rounds, in turns with a broker started beside
 
 Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with --check), 4 audit broken
-(loss, duplicates or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed), 130 interrupted";
+(loss, duplicates or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed),
+130 interrupted";
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod contender;
 pub mod ending;
+pub mod http;
 mod interrupt;
 pub mod kept;
 pub mod mqtt;

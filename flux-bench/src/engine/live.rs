@@ -18,6 +18,8 @@ pub struct Live {
     pub owed: AtomicU64,
     /// Different messages delivered.
     pub delivered: AtomicU64,
+    /// HTTP: requests that ended without an answer.
+    pub unanswered: AtomicU64,
     /// All of the worker's connections are open (or have failed) and subscribed.
     pub ready: AtomicBool,
 }
@@ -34,6 +36,7 @@ pub struct Totals {
     pub acknowledged: u64,
     pub owed: u64,
     pub delivered: u64,
+    pub unanswered: u64,
     pub workers_ready: usize,
 }
 
@@ -56,6 +59,7 @@ impl Totals {
             totals.acknowledged += live.acknowledged.load(Relaxed);
             totals.owed += live.owed.load(Relaxed);
             totals.delivered += live.delivered.load(Relaxed);
+            totals.unanswered += live.unanswered.load(Relaxed);
             totals.workers_ready += usize::from(live.ready.load(Relaxed));
         }
         totals

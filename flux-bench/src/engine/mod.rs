@@ -2,17 +2,17 @@
 //! Must not know how results are judged or shown. Invariant: a worker shares nothing per message with another; what is
 //! merged is merged when sending is over, and the counters others may watch are written by one worker only.
 
-mod alarm;
+pub mod alarm;
 mod connect;
 mod connection;
-mod live;
+pub mod live;
 pub mod outcome;
 mod publisher;
-mod recorder;
+pub mod recorder;
 mod run;
 mod schedule;
 mod subscriber;
-mod tally;
+pub mod tally;
 pub mod timeline;
 mod worker;
 

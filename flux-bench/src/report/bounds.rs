@@ -45,6 +45,10 @@ fn bounded_by(run: &Run) -> String {
     if generator > FULL * settings.workers as f64 {
         return format!("the generator's {} threads ({shares}); more --workers may show more", settings.workers);
     }
+    if run.tool == Tool::Http && settings.load == LoadKind::Unpaced {
+        let connections = settings.connections;
+        return format!("waiting: {connections} connections with one request each, or the server's own limits ({shares})");
+    }
     match settings.inflight {
         Some(window) if settings.qos.is_some_and(|qos| qos > 0) && settings.load == LoadKind::Unpaced => {
             format!("waiting: round trips with {window} messages unacknowledged, or the server's disk or own limits ({shares})")

@@ -3,6 +3,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::engine::RunError;
+use crate::http;
 
 pub use super::model::API_VERSION;
 
@@ -42,6 +43,13 @@ impl Failure {
         self
     }
 
+    fn caused_by(self, error: &dyn std::error::Error) -> Self {
+        match error.source() {
+            Some(source) => self.cause(source.to_string()),
+            None => self,
+        }
+    }
+
     pub fn as_text(&self) -> String {
         let mut text = format!("error: {}\n", self.error);
         for (label, line) in [("cause", &self.cause), ("hint", &self.hint)] {
@@ -67,12 +75,29 @@ impl From<&RunError> for Failure {
             RunError::Interrupted => return Failure::new(130, "interrupted", error.to_string()),
             RunError::Generator(_) => "generator",
         };
-        let mut failure = Failure::new(1, code, error.to_string());
-        if let Some(source) = std::error::Error::source(error) {
-            failure = failure.cause(source.to_string());
-        }
+        let failure = Failure::new(1, code, error.to_string()).caused_by(error);
         match error {
             RunError::Connect { .. } => failure.hint("start a server (flux-core serve) or name one: --url mqtt://HOST:PORT"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<&http::RunError> for Failure {
+    fn from(error: &http::RunError) -> Self {
+        let code = match error {
+            http::RunError::Limit(_) => "limit",
+            http::RunError::Tls(_) => "tls",
+            http::RunError::Request(_) => return Failure::usage(error.to_string()).caused_by(error),
+            http::RunError::Connect { .. } => "connect",
+            http::RunError::Interrupted => return Failure::new(130, "interrupted", error.to_string()),
+            http::RunError::Generator(_) => "generator",
+        };
+        let failure = Failure::new(1, code, error.to_string()).caused_by(error);
+        match error {
+            http::RunError::Connect { cause, .. } => {
+                failure.cause(cause.as_str()).hint("start a server (flux-core serve) or name one: --url http://HOST:PORT")
+            }
             _ => failure,
         }
     }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::engine::outcome::Outcome;
 use crate::engine::timeline::Second;
@@ -95,7 +96,7 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
         violations: vec![],
         doubts: vec![],
         failures: vec![],
-        timeline: timeline(settings, &outcome),
+        timeline: seconds_of(settings.warmup, &outcome.timeline),
         environment,
         audit: outcome.audit,
         servers,
@@ -147,9 +148,9 @@ fn costs(outcome: &Outcome) -> Costs {
     }
 }
 
-fn timeline(settings: &Settings, outcome: &Outcome) -> Timeline {
-    let warmup = settings.warmup.as_secs_f64();
-    let used = outcome.timeline.iter().flat_map(|second| &second.heat).map(|(bucket, _)| *bucket);
+pub(super) fn seconds_of(warmup: Duration, timeline: &[Second]) -> Timeline {
+    let warmup = warmup.as_secs_f64();
+    let used = timeline.iter().flat_map(|second| &second.heat).map(|(bucket, _)| *bucket);
     let buckets = used.clone().min().zip(used.max()).map_or(0..0, |(lowest, highest)| lowest..highest + 1);
     let point = |second: &Second| {
         let at_seconds = second.at as f64 + 1.0;
@@ -169,7 +170,7 @@ fn timeline(settings: &Settings, outcome: &Outcome) -> Timeline {
         }
     };
     Timeline {
-        points: outcome.timeline.iter().map(point).collect(),
+        points: timeline.iter().map(point).collect(),
         heat_milliseconds: buckets.clone().map(|bucket| Buckets::lower_bound(bucket + 1)).collect(),
         marks: vec![],
     }
@@ -210,10 +211,10 @@ pub(super) fn process_use(used: &process::ProcessUse) -> ProcessUse {
     }
 }
 
-fn per_second(count: u64, ns: u64) -> f64 {
+pub(super) fn per_second(count: u64, ns: u64) -> f64 {
     if ns == 0 { 0.0 } else { count as f64 * 1e9 / ns as f64 }
 }
 
-fn seconds(ns: u64) -> f64 {
+pub(super) fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }

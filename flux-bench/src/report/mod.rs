@@ -9,6 +9,7 @@ pub mod figures;
 #[cfg(test)]
 pub mod fixture;
 pub mod measured;
+pub mod measured_http;
 pub mod model;
 pub mod number;
 pub mod progress;

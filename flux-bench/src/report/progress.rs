@@ -11,6 +11,8 @@ use super::number::grouped;
 pub struct Progress {
     line: ProgressBar,
     wanted: u64,
+    /// What becomes of what is sent: `delivered`, `answered`.
+    word: &'static str,
     last: (std::time::Instant, u64),
     rate: f64,
 }
@@ -20,7 +22,14 @@ impl Progress {
     pub fn new(connections: usize) -> Self {
         let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
         line.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is constant"));
-        Self { line, wanted: connections as u64, last: (std::time::Instant::now(), 0), rate: 0.0 }
+        Self { line, wanted: connections as u64, word: "delivered", last: (std::time::Instant::now(), 0), rate: 0.0 }
+    }
+
+    /// Says that what is sent is `word`.
+    #[must_use]
+    pub fn moving(mut self, word: &'static str) -> Self {
+        self.word = word;
+        self
     }
 
     pub fn finish(&self) {
@@ -45,15 +54,16 @@ impl Observer for Progress {
         }
         let rate = self.rate(totals.delivered);
         let left = left.map(|left| format!(", {} s left", left.as_secs() + 1)).unwrap_or_default();
-        let moving = || format!("{}/s delivered, {} in all", grouped(rate as u64), grouped(totals.delivered));
+        let moving = || format!("{}/s {}, {} in all", grouped(rate as u64), self.word, grouped(totals.delivered));
         self.line.set_message(match phase {
             Phase::Connecting => format!("connecting: {} of {}", grouped(totals.connected), grouped(self.wanted)),
             Phase::Holding => format!("holding {} connections{left}", grouped(totals.connected - totals.lost)),
             Phase::WarmingUp => format!("warming up: {}{left}", moving()),
             Phase::Running => format!("running: {}{left}", moving()),
             Phase::Draining => format!(
-                "draining: {} deliveries outstanding ({})",
+                "draining: {} not {} yet ({})",
                 grouped(totals.owed.saturating_sub(totals.delivered)),
+                self.word,
                 moving()
             ),
             Phase::Closing => "closing".to_owned(),

@@ -191,7 +191,8 @@ fn generator(run: &Run) -> String {
     let mut parts =
         vec![format!("{} threads", run.settings.workers), format!("CPU {:.0}% of a core", run.generator.cores * 100.0)];
     if let Some(cost) = run.costs.generator_microseconds_per_delivery {
-        parts.push(format!("{} µs per delivery", figure(cost)));
+        let unit = if run.tool == Tool::Http { "request" } else { "delivery" };
+        parts.push(format!("{} µs per {unit}", figure(cost)));
     }
     if let Some(busy) = run.machine.busy {
         parts.push(format!("machine {:.0}% busy", busy * 100.0));

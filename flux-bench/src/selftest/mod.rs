@@ -4,5 +4,6 @@
 pub mod broker;
 pub mod faults;
 mod parts;
+pub mod web;
 
 pub use parts::{Figure, Part, SelftestError, run};

@@ -95,7 +95,9 @@ fn doubts(run: &Run) -> Vec<String> {
         }
         LoadKind::Unpaced => latencies.service.as_ref().map_or(0, |service| service.count),
     };
-    if measured < SAMPLES_WANTED {
+    // A server that refuses everything has failed, however few latencies that leaves.
+    let refused = run.tool == Tool::Http && run.messages.acknowledged >= SAMPLES_WANTED && run.messages.delivered == 0;
+    if measured < SAMPLES_WANTED && !refused {
         found.push(format!("{measured} latencies are too few, {SAMPLES_WANTED} are needed"));
     }
     found
