@@ -52,6 +52,7 @@ codes! {
     QuotaExceeded = "quota_exceeded", "A limit of this server is reached";
     TooManyTails = "too_many_tails", "Too many live streams are open";
     StoreFailed = "store_failed", "The durable store cannot write";
+    Unreachable = "unreachable", "The other nodes of the cluster cannot be reached";
     ShuttingDown = "shutting_down", "The server is shutting down";
     NotReady = "not_ready", "The server is not ready";
     Timeout = "timeout", "The request took too long";

@@ -49,6 +49,14 @@ impl Group {
 }
 
 impl Roster {
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub fn subscription(&self) -> &Arc<Subscription> {
+        &self.subscription
+    }
+
     /// Hands the event to one member: the next in turn among those of the best availability; who does not take it is passed over.
     /// `true` when one took it.
     pub fn deliver(&self, event: &Arc<Event>, except: Option<SubscriberId>, handover: &mut Handover) -> bool {
@@ -151,7 +159,7 @@ mod tests {
         let mut group = Group::new(&Subscription::parse("$share/g/t").expect("valid"));
         for answer in answers {
             let subscriber = Arc::new(Member { id: SubscriberId::unique(), answer: *answer });
-            let member = super::Member { id: subscriber.id, subscriber, options: SubscribeOptions::default() };
+            let member = super::Member { id: subscriber.id, subscriber, options: SubscribeOptions::default(), durable: false };
             group.members_mut().insert(member);
         }
         let event = Event {

@@ -5,6 +5,7 @@ use foldhash::HashMap;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 
+use super::group::Roster;
 use super::levels::shrink_if_sparse;
 use super::port::{BusStats, EventBus, Guarantees, Handover, Subscriber};
 use super::route::Route;
@@ -42,6 +43,45 @@ impl MemoryBus {
         MemoryBus::default()
     }
 
+    /// Makes `route` lead where `topic` leads now. Says whether it was another way before.
+    pub(super) fn refresh(&self, topic: &TopicName, route: &mut Route) -> bool {
+        let stale = !route.leads(topic, self.generation.load(Ordering::Acquire));
+        if stale {
+            self.resolve(topic, route);
+        }
+        stale
+    }
+
+    /// Answers the subscription that this one replaces.
+    pub(super) fn insert(
+        &self,
+        subscription: &Subscription,
+        options: SubscribeOptions,
+        subscriber: Arc<dyn Subscriber>,
+    ) -> Option<Member> {
+        let member = Member { id: subscriber.id(), durable: subscriber.is_durable(), subscriber, options };
+        let mut table = self.table.write();
+        let replaced = table.insert(subscription, member);
+        self.generation.fetch_add(1, Ordering::Release);
+        replaced
+    }
+
+    pub(super) fn remove(&self, subscription: &Subscription, subscriber: SubscriberId) -> Option<Member> {
+        let mut table = self.table.write();
+        let removed = table.remove(subscription, subscriber);
+        if removed.is_some() {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+        removed
+    }
+
+    /// Who takes turns in a group.
+    pub(super) fn roster(&self, subscription: &Subscription) -> Option<Arc<Roster>> {
+        let table = self.table.read();
+        let group = table.filters.get(&subscription.filter)?.group(subscription.group.as_ref()?)?;
+        Some(group.roster().clone())
+    }
+
     #[cold]
     fn resolve(&self, topic: &TopicName, route: &mut Route) {
         // Before the lock is taken: dropping the last reference to a subscriber may run anything.
@@ -59,9 +99,7 @@ impl MemoryBus {
 
 impl EventBus for MemoryBus {
     fn publish(&self, event: &Arc<Event>, route: &mut Route, handover: &mut Handover) -> Receipt {
-        if !route.leads(&event.topic, self.generation.load(Ordering::Acquire)) {
-            self.resolve(&event.topic, route);
-        }
+        self.refresh(&event.topic, route);
         route.deliver(event, handover);
         Receipt::SAFE
     }
@@ -73,37 +111,22 @@ impl EventBus for MemoryBus {
         except: SubscriberId,
         handover: &mut Handover,
     ) -> bool {
-        let Some(name) = &subscription.group else { return false };
-        let roster = {
-            let table = self.table.read();
-            let Some(group) = table.filters.get(&subscription.filter).and_then(|found| found.group(name)) else { return false };
-            group.roster().clone()
-        };
+        let Some(roster) = self.roster(subscription) else { return false };
         roster.deliver(event, Some(except), handover)
     }
 
     fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt {
-        let member = Member { id: subscriber.id(), subscriber, options };
-        let mut table = self.table.write();
-        let replaced = table.insert(subscription, member);
-        self.generation.fetch_add(1, Ordering::Release);
-        drop(table);
-        drop(replaced);
+        // Dropped here, outside of the lock: dropping a subscriber may run anything.
+        drop(self.insert(subscription, options, subscriber));
         Receipt::SAFE
     }
 
     fn unsubscribe(&self, subscription: &Subscription, subscriber: SubscriberId) -> bool {
-        let mut table = self.table.write();
-        let removed = table.remove(subscription, subscriber);
-        if removed.is_some() {
-            self.generation.fetch_add(1, Ordering::Release);
-        }
-        drop(table);
-        removed.is_some()
+        self.remove(subscription, subscriber).is_some()
     }
 
     fn guarantees(&self) -> Guarantees {
-        Guarantees { at_least_once: true, crosses_nodes: false }
+        Guarantees { at_least_once: true, crosses_nodes: false, local: true }
     }
 
     fn stats(&self) -> BusStats {

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "test-util")]
 pub mod conformance;
+pub mod distributed;
 #[cfg(feature = "test-util")]
 mod faulty;
 mod group;
@@ -16,6 +17,7 @@ mod port;
 mod route;
 mod subscriptions;
 mod trie;
+pub mod wire;
 
 #[cfg(feature = "test-util")]
 pub use faulty::{Faults, Faulty, seed};

@@ -40,6 +40,39 @@ pub trait EventBus: Send + Sync + 'static {
     fn stats(&self) -> BusStats;
 }
 
+/// So that a wrapper can stand around a bus that somebody else has too.
+impl<B: EventBus> EventBus for Arc<B> {
+    fn publish(&self, event: &Arc<Event>, route: &mut Route, handover: &mut Handover) -> Receipt {
+        (**self).publish(event, route, handover)
+    }
+
+    fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt {
+        (**self).subscribe(subscription, options, subscriber)
+    }
+
+    fn unsubscribe(&self, subscription: &Subscription, subscriber: SubscriberId) -> bool {
+        (**self).unsubscribe(subscription, subscriber)
+    }
+
+    fn publish_to_group(
+        &self,
+        subscription: &Subscription,
+        event: &Arc<Event>,
+        except: SubscriberId,
+        handover: &mut Handover,
+    ) -> bool {
+        (**self).publish_to_group(subscription, event, except, handover)
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        (**self).guarantees()
+    }
+
+    fn stats(&self) -> BusStats {
+        (**self).stats()
+    }
+}
+
 /// Anything with a mailbox: an MQTT session, the rule engine, a live tail.
 pub trait Subscriber: Send + Sync + 'static {
     fn id(&self) -> SubscriberId;
@@ -57,6 +90,16 @@ pub trait Subscriber: Send + Sync + 'static {
 
     /// A publisher waited for room as long as it may and goes on: from now on this subscriber loses what it has no room for.
     fn give_up(&self) {}
+
+    /// Whether it keeps QoS ≥ 1 beyond the life of this process: others send to it also while the process is gone.
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    /// Whether it wants to hear only of events that pass through this node anyway: nobody sends any for its sake.
+    fn only_looks_on(&self) -> bool {
+        false
+    }
 
     /// How well this subscriber serves as the member of a shared group that gets the next event.
     fn availability(&self) -> Availability {
@@ -95,6 +138,8 @@ pub struct Handover {
     pub pressed: Option<Arc<dyn Subscriber>>,
     /// Subscribers that took it.
     pub accepted: u32,
+    /// Other nodes that it was sent to.
+    pub forwarded: u32,
     /// Subscribers that did not get it in the end, by [`DropReason`]; a group counts once, and only when no member took it.
     pub drops: [u32; DropReason::ALL.len()],
     pub refused: Option<Refusal>,
@@ -107,6 +152,18 @@ impl Handover {
 
     pub fn note_drop(&mut self, reason: DropReason) {
         self.drops[reason as usize] += 1;
+    }
+
+    /// Adds what another handover holds.
+    pub fn absorb(&mut self, other: Handover) {
+        self.appends.extend(other.appends);
+        self.pressed = self.pressed.take().or(other.pressed);
+        self.accepted += other.accepted;
+        self.forwarded += other.forwarded;
+        for (sum, drops) in self.drops.iter_mut().zip(other.drops) {
+            *sum += drops;
+        }
+        self.refused = self.refused.or(other.refused);
     }
 
     /// Counts one subscriber's answer.
@@ -152,6 +209,9 @@ pub struct Guarantees {
     pub at_least_once: bool,
     /// Reaches subscribers in other processes.
     pub crosses_nodes: bool,
+    /// Publishers and subscribers share a process: a publisher hears when a subscriber refuses or is behind, and what a process says
+    /// about itself (`$SYS`) reaches them. Between nodes an event is safe in an inbox before it is delivered.
+    pub local: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

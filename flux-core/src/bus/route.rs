@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::distributed::Beyond;
 use super::group::Roster;
 use super::port::{Handover, Subscriber};
 use super::subscriptions::{Member, Subscriptions};
@@ -18,6 +19,8 @@ pub struct Route {
     generation: u64,
     targets: Vec<Target>,
     groups: Vec<Arc<Roster>>,
+    /// Where it leads beyond this process, where there is such a place.
+    beyond: Option<Box<Beyond>>,
 }
 
 /// One subscriber, however many of its subscriptions match.
@@ -47,8 +50,21 @@ impl Route {
         self.generation == generation && self.topic.as_ref() == Some(topic)
     }
 
+    pub(super) fn beyond(&self) -> Option<&Beyond> {
+        self.beyond.as_deref()
+    }
+
+    pub(super) fn set_beyond(&mut self, beyond: Box<Beyond>) {
+        self.beyond = Some(beyond);
+    }
+
+    pub(super) fn groups(&self) -> &[Arc<Roster>] {
+        &self.groups
+    }
+
     pub(super) fn clear(&mut self) {
         self.generation = 0;
+        self.beyond = None;
         // Not `clear()`: idle publishers would keep the room of subscribers that are gone.
         self.targets = Vec::new();
         self.groups = Vec::new();
@@ -74,14 +90,19 @@ impl Route {
     }
 
     pub(super) fn deliver(&self, event: &Arc<Event>, handover: &mut Handover) {
+        self.deliver_to_subscribers(event, handover);
+        for group in &self.groups {
+            group.deliver(event, None, handover);
+        }
+    }
+
+    /// To all who are in no group.
+    pub(super) fn deliver_to_subscribers(&self, event: &Arc<Event>, handover: &mut Handover) {
         for target in &self.targets {
             if let Some(terms) = target.terms_for(event) {
                 let delivered = target.subscriber.deliver(terms.delivery(event), handover);
                 handover.note(delivered, &target.subscriber);
             }
-        }
-        for group in &self.groups {
-            group.deliver(event, None, handover);
         }
     }
 }

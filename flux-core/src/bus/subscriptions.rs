@@ -15,6 +15,8 @@ pub struct Member {
     pub id: SubscriberId,
     pub subscriber: Arc<dyn Subscriber>,
     pub options: SubscribeOptions,
+    /// As it was when it subscribed.
+    pub durable: bool,
 }
 
 /// Who has subscribed to one filter, or belongs to one group. Most have one member, so one needs no map.

@@ -4,13 +4,13 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::bytes::Reader;
 use super::frame::{FRAME_HEADER, Frame, FrameHeader, RECORD_HEADER, record};
 use super::index::{Again, Place};
 use super::keeper::{Keeper, Retirement};
 use super::log::Log;
 use super::record::Record;
 use super::segment::{SEGMENT_HEADER, Segment};
+use crate::types::bytes::Reader;
 use crate::types::limits;
 
 pub(super) struct Cleaner {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::bytes::Reader;
 use super::volume::Volume;
+use crate::types::bytes::Reader;
 
 const MAGIC: [u8; 8] = *b"FLUXCOM\x01";
 const ACKNOWLEDGED_BYTES: usize = 48;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Reader, Truncated, put_block, put_length};
+use crate::types::bytes::{Reader, Truncated, put_block, put_length};
 use crate::types::{ClientId, Delivery, Event, EventId, Properties, QoS, Subscription, Timestamp, TopicName};
 
 const VERSION: u8 = 1;

@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::bytes::Reader;
+use crate::types::bytes::Reader;
 
 pub(super) const FRAME_HEADER: usize = 32;
 pub(super) const RECORD_HEADER: usize = 8;

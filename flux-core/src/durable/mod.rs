@@ -5,7 +5,6 @@
 //! `disk` keeps a log in segments (`segment-*.log`) and an index of what is alive in memory. `inbox` → `writer` (`stage`, `log`) is the
 //! way of a transaction; `cleaner` and `keeper` give disk space back; `open` (`scan`) and `repair` read what an earlier process left.
 
-mod bytes;
 mod cleaner;
 mod commits;
 #[cfg(feature = "test-util")]

@@ -1,7 +1,7 @@
 //! What a group commit consists of: one record for each change. A record's kind and its first fields never change their meaning.
 
-use super::bytes::{Reader, put_block};
 use super::encoding::{DecodeError, text};
+use crate::types::bytes::{Reader, put_block};
 use crate::types::{QueueId, Seq};
 
 /// Borrowed from the bytes of a frame. `next` is the seq that the queue's next entry gets: it must never be forgotten, so whatever

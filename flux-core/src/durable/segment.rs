@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::bytes::Reader;
+use crate::types::bytes::Reader;
 
 pub(super) const SEGMENT_HEADER: usize = 64;
 const MAGIC: [u8; 8] = *b"FLUXSEG\0";
@@ -70,7 +70,7 @@ impl SegmentHeader {
         match read() {
             Ok((VERSION, header)) => Ok(header),
             Ok((version, _)) => Err(HeaderError::Version(version)),
-            Err(super::bytes::Truncated) => Err(HeaderError::Damaged),
+            Err(crate::types::bytes::Truncated) => Err(HeaderError::Damaged),
         }
     }
 }

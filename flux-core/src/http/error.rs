@@ -153,6 +153,7 @@ impl From<Refusal> for Error {
             Refusal::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, Code::QueueFull),
             Refusal::QuotaExceeded => (StatusCode::TOO_MANY_REQUESTS, Code::QuotaExceeded),
             Refusal::StoreFailed => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreFailed),
+            Refusal::Unreachable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unreachable),
             Refusal::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, Code::ShuttingDown),
         };
         Error::new(status, code, refusal.to_string())

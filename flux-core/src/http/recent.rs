@@ -100,6 +100,11 @@ impl Subscriber for Recent {
         ""
     }
 
+    /// A list of what happens here must not make every other node send everything.
+    fn only_looks_on(&self) -> bool {
+        true
+    }
+
     fn deliver(&self, delivery: Delivery, _: &mut Handover) -> Delivered {
         let weight = delivery.event.weight();
         // Freed after the lock: each push makes room for itself, so this is one event nearly always.

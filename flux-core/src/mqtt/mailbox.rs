@@ -383,6 +383,10 @@ impl Subscriber for Mailbox {
         state.wake_publishers();
     }
 
+    fn is_durable(&self) -> bool {
+        self.state.lock().queue.is_some()
+    }
+
     fn availability(&self) -> Availability {
         let state = self.state.lock();
         if !state.connected {

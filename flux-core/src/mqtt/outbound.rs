@@ -120,7 +120,7 @@ impl Dialogue {
         let reason = match refusal {
             Refusal::NotAuthorized => Reason::NotAuthorized,
             Refusal::QueueFull | Refusal::QuotaExceeded => Reason::QuotaExceeded,
-            Refusal::StoreFailed => Reason::ImplementationSpecific,
+            Refusal::StoreFailed | Refusal::Unreachable => Reason::ImplementationSpecific,
             Refusal::ShuttingDown => return Err(Close::server(Reason::ServerShuttingDown, "the server is shutting down")),
         };
         if self.agreed.version < Version::V5 {

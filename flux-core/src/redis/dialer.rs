@@ -17,8 +17,8 @@ use super::error::RedisError;
 use super::servers::{Address, Login};
 use super::settings::RedisSettings;
 
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 
 pub(super) type Reading = FramedRead<ReadHalf<Box<dyn Stream>>, ValueCodec>;
 pub(super) type Writing = WriteHalf<Box<dyn Stream>>;

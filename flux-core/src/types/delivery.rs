@@ -36,6 +36,8 @@ pub enum Refusal {
     QuotaExceeded,
     #[error("the durable store cannot write")]
     StoreFailed,
+    #[error("the other nodes of the cluster cannot be reached: Redis does not answer")]
+    Unreachable,
     #[error("the server is shutting down")]
     ShuttingDown,
 }

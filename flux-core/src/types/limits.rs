@@ -116,3 +116,54 @@ pub const REDIS_REFRESH: Duration = Duration::from_secs(10);
 
 /// No more often than this.
 pub const REDIS_REFRESH_LEAST: Duration = Duration::from_millis(100);
+
+/// Events above this go through a stream, whatever their QoS: Redis cuts off a Pub/Sub connection that has 32 MiB outstanding, or 8 MiB for a minute.
+pub const PUBSUB_EVENT_BYTES: usize = 1024 * 1024;
+
+/// Events for one other node that are sent together: enough to make a round trip cheap, few enough not to keep the first one waiting.
+pub const BATCH_MESSAGES: usize = 512;
+
+/// See [`BATCH_MESSAGES`]; the bound in bytes (one larger event excepted).
+pub const BATCH_BYTES: usize = 256 * 1024;
+
+/// Bytes that may wait in one lane to another node before publishers are held back.
+pub const OUTBOX_HIGH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where such a lane ends, publishers that do not wait included (one larger event excepted): QoS 0 is dropped then, the rest refused.
+pub const OUTBOX_BYTES: usize = 4 * OUTBOX_HIGH_BYTES;
+
+/// Batches in one lane of a node's inbox. Above it events for that node are refused: it is far behind, or dead with durable sessions.
+pub const INBOX_ENTRIES: u64 = 1_000_000;
+
+/// Redis cuts an inbox off here. Never reached while [`INBOX_ENTRIES`] is looked at: the fuse behind it.
+pub const INBOX_FUSE_ENTRIES: u64 = 4 * INBOX_ENTRIES;
+
+/// Batches read from an inbox at a time.
+pub const INBOX_READ: usize = 64;
+
+/// Batches taken from one lane of the inbox whose events are not stored yet. Reading waits beyond.
+pub const INBOX_UNSETTLED: usize = 256;
+
+/// Messages of one lane that are known again when they come twice: a node repeats at most what one outbox has under way.
+pub const SEEN_MESSAGES: usize = 16 * BATCH_MESSAGES;
+
+/// Topics from other nodes whose route is remembered, for each lane.
+pub const ARRIVAL_ROUTES: usize = 1024;
+
+/// Bytes of events that wait for their node to be a member again; beyond, publishers are refused at once.
+pub const HELD_BYTES: usize = 64 * 1024 * 1024;
+
+/// Routes in one entry of the change feed: Redis' scripts cannot pass on more than some 8,000 words.
+pub const ROUTES_TOLD_TOGETHER: usize = 2_000;
+
+/// Entries of the change feed that are read at a time.
+pub const FEED_READ: usize = 256;
+
+/// How long a reader waits in Redis for something new, and so how long stopping it can take.
+pub const READ_BLOCK: Duration = Duration::from_secs(1);
+
+/// How many nodes a message for a shared group may be handed on to before it counts as not taken by anybody.
+pub const GROUP_HOPS: u8 = 3;
+
+/// How often a node that leaves looks whether all is sent.
+pub const LEAVE_LOOK: Duration = Duration::from_millis(5);

@@ -3,6 +3,7 @@
 //! Owns: events and what they carry, topics and filters, identities, points in time, limits. Must not know: sockets, storage, configuration.
 
 pub mod ack;
+pub mod bytes;
 pub mod delivery;
 pub mod event;
 pub mod identity;

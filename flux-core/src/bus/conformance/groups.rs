@@ -104,6 +104,9 @@ pub async fn members_that_cannot_take_an_event_are_passed_over(make: &impl Fn() 
     assert_eq!(harness.numbers(&members[2]).len(), EVENTS, "who is offline takes what nobody else takes");
 
     members[2].answer(Delivered::Refused(Refusal::QueueFull));
+    if !harness.bus.guarantees().local {
+        return;
+    }
     assert!(!publisher.try_publish().await, "nobody has it, so it is not safe");
 }
 

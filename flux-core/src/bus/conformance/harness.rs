@@ -42,10 +42,20 @@ impl Harness {
     }
 
     pub fn collector(&self, client: &str) -> Arc<Collector> {
+        self.make_collector(client, false)
+    }
+
+    /// One that says that it outlives the process.
+    pub fn durable(&self, client: &str) -> Arc<Collector> {
+        self.make_collector(client, true)
+    }
+
+    fn make_collector(&self, client: &str, durable: bool) -> Arc<Collector> {
         static IDS: AtomicU64 = AtomicU64::new(1);
         Arc::new(Collector {
             id: SubscriberId(IDS.fetch_add(1, Ordering::Relaxed)),
             client: client.to_owned(),
+            durable,
             answer: Mutex::new(Delivered::Accepted),
             availability: Mutex::new(Availability::Ready),
             received: Mutex::default(),
@@ -205,6 +215,7 @@ pub fn number(delivery: &Delivery) -> u64 {
 pub struct Collector {
     pub id: SubscriberId,
     client: String,
+    durable: bool,
     answer: Mutex<Delivered>,
     availability: Mutex<Availability>,
     received: Mutex<Vec<Delivery>>,
@@ -237,6 +248,10 @@ impl Subscriber for Collector {
             self.news.notify_waiters();
         }
         answer
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durable
     }
 
     fn availability(&self) -> Availability {

@@ -6,7 +6,7 @@
 
 mod concurrency;
 mod groups;
-pub(super) mod harness;
+pub mod harness;
 mod options;
 mod routing;
 
@@ -24,11 +24,16 @@ pub use routing::{
     subscriptions_are_counted, unsubscribing_stops_delivery, wildcards_match_as_specified,
 };
 
+/// Runs every clause, one after the other: for buses that are dear to set up.
+pub async fn every_clause(make: &impl Fn() -> std::sync::Arc<dyn super::EventBus>) {
+    crate::bus_conformance! { @every make }
+}
+
 /// Makes a test of every clause: `bus_conformance!(|| Arc::new(MyBus::new()));`
 #[macro_export]
 macro_rules! bus_conformance {
-    ($make:expr) => {
-        $crate::bus_conformance! { @clauses ($make)
+    (@clauses $what:ident ($make:expr)) => {
+        $crate::bus_conformance! { @$what ($make)
             order_is_kept_per_publisher_and_topic
             every_subscriber_gets_every_event
             wildcards_match_as_specified
@@ -51,12 +56,24 @@ macro_rules! bus_conformance {
             concurrent_publishers_lose_nothing
         }
     };
-    (@clauses ($make:expr) $($clause:ident)*) => {
+    (@every $make:expr) => {
+        $crate::bus_conformance! { @clauses awaited ($make) }
+    };
+    (@awaited ($make:expr) $($clause:ident)*) => {
+        $(
+            println!("{}", stringify!($clause));
+            $crate::bus::conformance::$clause($make).await;
+        )*
+    };
+    (@tests ($make:expr) $($clause:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $clause() {
                 $crate::bus::conformance::$clause(&$make).await;
             }
         )*
+    };
+    ($make:expr) => {
+        $crate::bus_conformance! { @clauses tests ($make) }
     };
 }

@@ -1,41 +1,41 @@
-//! Numbers and byte strings as the store writes them: little endian, lengths as LEB128.
+//! Numbers and byte strings as the store and the bus write them: little endian, lengths as LEB128.
 
 /// The bytes end before the value does, or a length is longer than a length can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Truncated;
+pub struct Truncated;
 
 /// Takes values from the front of borrowed bytes.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Truncated> {
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Truncated> {
         let (value, rest) = self.0.split_first_chunk::<N>().ok_or(Truncated)?;
         self.0 = rest;
         Ok(*value)
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, Truncated> {
+    pub fn u8(&mut self) -> Result<u8, Truncated> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(super) fn u16(&mut self) -> Result<u16, Truncated> {
+    pub fn u16(&mut self) -> Result<u16, Truncated> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, Truncated> {
+    pub fn u32(&mut self) -> Result<u32, Truncated> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, Truncated> {
+    pub fn u64(&mut self) -> Result<u64, Truncated> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(super) fn u128(&mut self) -> Result<u128, Truncated> {
+    pub fn u128(&mut self) -> Result<u128, Truncated> {
         self.array().map(u128::from_le_bytes)
     }
 
-    pub(super) fn length(&mut self) -> Result<usize, Truncated> {
+    pub fn length(&mut self) -> Result<usize, Truncated> {
         let mut value = 0u64;
         for shift in (0..=28).step_by(7) {
             let byte = self.u8()?;
@@ -48,23 +48,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Byte string with its length before it.
-    pub(super) fn block(&mut self) -> Result<&'a [u8], Truncated> {
+    pub fn block(&mut self) -> Result<&'a [u8], Truncated> {
         let length = self.length()?;
         self.take(length)
     }
 
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Truncated> {
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8], Truncated> {
         let (value, rest) = self.0.split_at_checked(length).ok_or(Truncated)?;
         self.0 = rest;
         Ok(value)
     }
 
-    pub(super) fn rest(self) -> &'a [u8] {
+    pub fn rest(self) -> &'a [u8] {
         self.0
     }
 }
 
-pub(super) fn put_length(length: usize, out: &mut Vec<u8>) {
+pub fn put_length(length: usize, out: &mut Vec<u8>) {
     // Nothing in memory that came over MQTT or HTTP is this long: a packet ends at 256 MiB.
     let mut rest = u32::try_from(length).expect("shorter than 4 GiB");
     while rest >= 0x80 {
@@ -74,7 +74,7 @@ pub(super) fn put_length(length: usize, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-pub(super) fn put_block(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn put_block(bytes: &[u8], out: &mut Vec<u8>) {
     put_length(bytes.len(), out);
     out.extend_from_slice(bytes);
 }

@@ -1,4 +1,4 @@
-//! The conformance suite of the event bus over every bus and every wrapper.
+//! The conformance suite over the bus of one process and over the wrappers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,254 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::super::port::{BusStats, EventBus, Guarantees, Handover, Subscriber};
+use super::super::route::Route;
+use super::super::subscriptions::Member;
+use super::arrivals::Arrivals;
+use super::arrive::ReadMemory;
+use super::core::{Core, Waiter};
+use super::figures::BusFigures;
+use super::heartbeat::{self, JoinError};
+use super::kind::DistributedKind;
+use super::membership::{Peer, PeerState};
+use super::own_routes::{Known, Part};
+use super::settings::DistributedSettings;
+use super::terms::Terms;
+use super::{inbox, teller};
+use crate::lifecycle::Tasks;
+use crate::receipt::Receipt;
+use crate::redis::{Heard, Redis, RedisSubscription};
+use crate::types::{Event, NodeId, SubscribeOptions, SubscriberId, Subscription, limits};
+
+/// The bus of one node of a cluster.
+///
+/// Subscribers here get an event from memory. It travels through Redis to those nodes alone that have a subscriber for it: a copy
+/// never comes back.
+pub struct DistributedBus {
+    core: Arc<Core>,
+    tasks: Tasks,
+    /// They end when they are dropped.
+    subscriptions: Mutex<Vec<RedisSubscription>>,
+}
+
+/// How full one node's inbox is, as this node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxDepth {
+    pub node: NodeId,
+    /// Batches that wait, by lane.
+    pub lanes: Vec<u64>,
+}
+
+impl DistributedBus {
+    /// Makes this node a member of its cluster. Nothing is received before [`DistributedBus::receive`].
+    pub async fn join(settings: DistributedSettings, redis: Redis, tasks: &Tasks) -> Result<Self, JoinError> {
+        let core = Core::new(settings, redis, Instant::now());
+        for lane in 0..core.settings.lanes {
+            inbox::prepare(&core, lane).await?;
+        }
+        let hearer = core.clone();
+        let control = core.redis.subscribe(vec![core.keys.control(&core.settings.node)], move |heard| {
+            if let Heard::Message { payload, .. } = heard {
+                hearer.hear_control(&payload);
+            }
+        });
+        control.confirmed().await?;
+        core.join(tasks).await?;
+        tasks.spawn("bus heartbeat", heartbeat::run(core.clone(), tasks.clone()));
+        tasks.spawn("bus routes", teller::run(core.clone()));
+        Ok(DistributedBus { core, tasks: tasks.clone(), subscriptions: Mutex::new(vec![control]) })
+    }
+
+    /// From now on events from other nodes are delivered here, and `arrivals` finishes that. Call it once this node's durable
+    /// subscribers have subscribed again: they are owed what waits.
+    pub async fn receive(&self, arrivals: Arc<dyn Arrivals>) -> Result<(), JoinError> {
+        let core = &self.core;
+        if core.arrivals.set(arrivals).is_err() {
+            return Ok(());
+        }
+        let (hearer, memory) = (core.clone(), Mutex::new(ReadMemory::default()));
+        let events = core.redis.subscribe(vec![core.keys.events(&core.settings.node)], move |heard| {
+            if let Heard::Message { payload, .. } = heard {
+                // What comes this way may be lost: nobody waits for it to be safe.
+                drop(hearer.arrive(&payload, &mut memory.lock(), false));
+            }
+        });
+        events.confirmed().await?;
+        self.subscriptions.lock().push(events);
+        for lane in 0..core.settings.lanes {
+            inbox::start(core, lane, &self.tasks);
+        }
+        core.set_state(PeerState::Ready);
+        core.tell.notify_one();
+        Ok(())
+    }
+
+    /// Takes this node out of its cluster: others stop sending, what is on its way is sent and received first, as far as `deadline` allows.
+    pub async fn leave(&self, deadline: Duration) {
+        let core = &self.core;
+        let end = Instant::now() + deadline;
+        core.set_state(PeerState::Draining);
+        while !core.links.all().iter().all(|link| link.outboxes().all(|outbox| outbox.is_idle())) && Instant::now() < end {
+            tokio::time::sleep(limits::LEAVE_LOOK).await;
+        }
+        let generation = core.life.lock().generation;
+        let leave = core.scripts.leave().arg(core.settings.node.as_str()).arg(generation.0);
+        if let Err(problem) = core.redis.call(leave).await {
+            tracing::warn!(%problem, "the other nodes could not be told that this one leaves: they will notice");
+        }
+        core.closing.request();
+        core.gate.close();
+        core.progress.notify_waiters();
+        core.tell.notify_one();
+        self.subscriptions.lock().clear();
+    }
+
+    pub fn kind(&self) -> DistributedKind {
+        self.core.settings.kind
+    }
+
+    pub fn node(&self) -> &NodeId {
+        &self.core.settings.node
+    }
+
+    /// Whether this node is a member: it reaches Redis, and the others know that it lives.
+    pub fn is_connected(&self) -> bool {
+        self.core.is_connected()
+    }
+
+    /// The other members.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.core.membership.lock().peers().cloned().collect()
+    }
+
+    /// What `node` has told that its subscribers ask for.
+    pub fn routes(&self, node: &NodeId) -> Vec<(Subscription, Terms)> {
+        if *node == self.core.settings.node {
+            return self.core.own.lock().routes.iter().map(|(subscription, terms)| (subscription.clone(), terms)).collect();
+        }
+        self.core.mirror.read().routes(node).map(|(subscription, terms)| (subscription.clone(), terms)).collect()
+    }
+
+    /// Nodes that have told routes: members, and those that are gone but owe something to their durable subscribers.
+    pub fn nodes_with_routes(&self) -> Vec<NodeId> {
+        self.core.mirror.read().nodes().cloned().collect()
+    }
+
+    /// Of every node that this one has sent to.
+    pub fn inboxes(&self) -> Vec<InboxDepth> {
+        let depth = |link: &Arc<super::links::Link>| InboxDepth {
+            node: link.node.clone(),
+            lanes: link.inboxes().map(|outbox| outbox.depth()).collect(),
+        };
+        self.core.links.all().iter().map(depth).collect()
+    }
+
+    pub fn figures(&self) -> &Arc<BusFigures> {
+        &self.core.figures
+    }
+
+    pub fn redis(&self) -> &Redis {
+        &self.core.redis
+    }
+
+    /// Events whose publishers wait for this node to be a member again.
+    pub fn held(&self) -> usize {
+        self.core.gate.held()
+    }
+}
+
+impl Part {
+    fn of(member: &Member) -> Part {
+        Part { qos: member.options.qos, durable: member.durable }
+    }
+}
+
+/// Whether other nodes are to know of a subscription: what begins with `$` is about one node, and who only looks on asks for nothing.
+fn concerns_others(subscription: &Subscription, only_looks_on: bool) -> bool {
+    !only_looks_on && !subscription.filter.as_str().starts_with('$')
+}
+
+impl EventBus for DistributedBus {
+    fn publish(&self, event: &Arc<Event>, route: &mut Route, handover: &mut Handover) -> Receipt {
+        self.core.publish(event, route, handover)
+    }
+
+    fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt {
+        let core = &self.core;
+        let only_looks_on = subscriber.only_looks_on();
+        let part = Part { qos: options.qos, durable: subscriber.is_durable() };
+        // One lock for both: what is told must be what is there.
+        let mut own = core.own.lock();
+        let replaced = core.local.insert(subscription, options, subscriber);
+        if !concerns_others(subscription, only_looks_on) {
+            drop(own);
+            drop(replaced);
+            return Receipt::SAFE;
+        }
+        let known = own.routes.add(subscription, part, replaced.as_ref().map(Part::of));
+        let round = match known {
+            Known::After(round) => round,
+            Known::InNextRound => own.routes.round() + 1,
+        };
+        let receipt = if round <= own.settled {
+            Receipt::SAFE
+        } else {
+            let (sender, receipt) = Receipt::pending();
+            own.waiting.push(Waiter { round, since: Instant::now(), sender });
+            receipt
+        };
+        drop(own);
+        core.tell.notify_one();
+        // Outside of the locks: dropping a subscriber may run anything.
+        drop(replaced);
+        receipt
+    }
+
+    fn unsubscribe(&self, subscription: &Subscription, subscriber: SubscriberId) -> bool {
+        let core = &self.core;
+        let mut own = core.own.lock();
+        let Some(removed) = core.local.remove(subscription, subscriber) else { return false };
+        if concerns_others(subscription, removed.subscriber.only_looks_on()) {
+            own.routes.remove(subscription, Part::of(&removed));
+        }
+        drop(own);
+        core.tell.notify_one();
+        drop(removed);
+        true
+    }
+
+    fn publish_to_group(
+        &self,
+        subscription: &Subscription,
+        event: &Arc<Event>,
+        except: SubscriberId,
+        handover: &mut Handover,
+    ) -> bool {
+        if self.core.local.publish_to_group(subscription, event, except, handover) {
+            return true;
+        }
+        // Its answer is nobody's to wait for: the member that had it is gone.
+        self.core.hand_on(subscription, event, 0).map(drop).is_some()
+    }
+
+    fn guarantees(&self) -> Guarantees {
+        let at_least_once = self.core.settings.kind != DistributedKind::PubSub;
+        Guarantees { at_least_once, crosses_nodes: true, local: true }
+    }
+
+    fn stats(&self) -> BusStats {
+        self.core.local.stats()
+    }
+}
+
+/// The tasks of a bus that nobody has any more end.
+impl Drop for DistributedBus {
+    fn drop(&mut self) {
+        self.core.closing.request();
+        self.core.tell.notify_one();
+        self.core.progress.notify_waiters();
+    }
+}

@@ -1,0 +1,139 @@
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::super::memory::MemoryBus;
+use super::arrivals::Arrivals;
+use super::figures::BusFigures;
+use super::gate::Gate;
+use super::keys::BusKeys;
+use super::links::Links;
+use super::membership::{Generation, Membership, PeerState, Version};
+use super::mirror::Mirror;
+use super::own_routes::OwnRoutes;
+use super::scripts::Scripts;
+use super::settings::DistributedSettings;
+use crate::lifecycle::Shutdown;
+use crate::receipt::ReceiptSender;
+use crate::redis::Redis;
+use crate::types::NodeId;
+
+/// What all parts of the bus share.
+pub struct Core {
+    pub settings: DistributedSettings,
+    pub redis: Redis,
+    pub keys: BusKeys,
+    pub scripts: Scripts,
+    pub figures: Arc<BusFigures>,
+    pub links: Links,
+    /// This node's own subscribers.
+    pub local: MemoryBus,
+    pub gate: Gate,
+    pub mirror: RwLock<Mirror>,
+    /// Grows with each change of the mirror, after it.
+    pub mirrored: AtomicU64,
+    pub own: Mutex<Own>,
+    /// There are routes to tell.
+    pub tell: Notify,
+    /// Somebody wants to know who the members are.
+    pub beat_now: Notify,
+    pub membership: Mutex<Membership>,
+    /// A peer has read on, or is gone.
+    pub progress: Notify,
+    pub life: Mutex<Life>,
+    /// Redis has given this node up: it has to join again.
+    pub lost: AtomicBool,
+    pub arrivals: OnceLock<Arc<dyn Arrivals>>,
+    pub closing: Shutdown,
+}
+
+/// This node as a member.
+#[derive(Debug, Clone, Copy)]
+pub struct Life {
+    pub generation: Generation,
+    pub state: PeerState,
+    /// How far the change feed has been read.
+    pub applied: Version,
+    /// The number of the last telling of routes, and of the last that Redis has confirmed.
+    pub told: u64,
+    pub confirmed: u64,
+    /// What former lives have left is void.
+    pub returned: bool,
+}
+
+/// This node's routes, and who waits for them to be known.
+#[derive(Default)]
+pub struct Own {
+    pub routes: OwnRoutes,
+    pub waiting: Vec<Waiter>,
+    /// Rounds up to this one have been heard by all.
+    pub settled: u64,
+}
+
+pub struct Waiter {
+    pub round: u64,
+    pub since: Instant,
+    pub sender: ReceiptSender,
+}
+
+impl Core {
+    pub fn new(settings: DistributedSettings, redis: Redis, now: Instant) -> Arc<Self> {
+        let keys = BusKeys::new(redis.keys());
+        let figures = Arc::new(BusFigures::default());
+        Arc::new(Core {
+            scripts: Scripts::new(&keys),
+            links: Links::new(redis.clone(), keys.clone(), settings.lanes, settings.replicas, figures.clone()),
+            membership: Mutex::new(Membership::new(settings.node.clone(), settings.lease)),
+            life: Mutex::new(Life {
+                generation: Generation(0),
+                state: PeerState::Joining,
+                applied: Version::default(),
+                told: 0,
+                confirmed: 0,
+                returned: false,
+            }),
+            local: MemoryBus::new(),
+            gate: Gate::new(now),
+            mirror: RwLock::default(),
+            mirrored: AtomicU64::new(1),
+            own: Mutex::default(),
+            tell: Notify::new(),
+            beat_now: Notify::new(),
+            progress: Notify::new(),
+            lost: AtomicBool::new(false),
+            arrivals: OnceLock::new(),
+            closing: Shutdown::default(),
+            settings,
+            redis,
+            keys,
+            figures,
+        })
+    }
+
+    /// The mirror has changed: publishers look their topics up again.
+    pub fn mirror_changed(&self) {
+        self.mirrored.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Others think this node dead, or will: nothing may be taken for safe until it has joined again.
+    pub fn give_up_life(&self) {
+        self.lost.store(true, Ordering::Release);
+        self.gate.close();
+        self.membership.lock().lost();
+        // What was told is void: the next life tells it anew, and whoever subscribes meanwhile waits for that.
+        self.own.lock().routes.forget_told();
+        self.progress.notify_waiters();
+    }
+
+    pub fn knows(&self, node: &NodeId) -> bool {
+        *node == self.settings.node || self.membership.lock().peer(node).is_some()
+    }
+}

@@ -1,0 +1,183 @@
+//! Sends one event to the nodes that have a subscriber for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::super::port::Handover;
+use super::super::route::Route;
+use super::super::wire::{Audience, EncodedEvent};
+use super::core::Core;
+use super::gate::Held;
+use super::links::Link;
+use super::plan::{Beyond, Choice, Group};
+use super::share::Share;
+use crate::receipt::Receipt;
+use crate::types::{Event, QoS, Subscription, TopicName, limits};
+
+/// What one node is to get of one event.
+struct Parcel {
+    link: Arc<Link>,
+    qos: QoS,
+    audience: Audience,
+}
+
+type Parcels = SmallVec<[Parcel; 2]>;
+
+fn add_group(parcels: &mut Parcels, link: &Arc<Link>, qos: QoS, group: &Arc<Subscription>) {
+    match parcels.iter_mut().find(|parcel| Arc::ptr_eq(&parcel.link, link)) {
+        Some(parcel) => {
+            parcel.qos = parcel.qos.max(qos);
+            parcel.audience.groups.push(group.clone());
+        }
+        None => parcels.push(Parcel { link: link.clone(), qos, audience: Audience::group(group.clone()) }),
+    }
+}
+
+impl Core {
+    pub fn publish(&self, event: &Arc<Event>, route: &mut Route, handover: &mut Handover) -> Receipt {
+        self.local.refresh(&event.topic, route);
+        if event.topic.is_reserved() {
+            // What a node says about itself is for its own clients.
+            route.deliver(event, handover);
+            return Receipt::SAFE;
+        }
+        self.refresh_beyond(&event.topic, route);
+        route.deliver_to_subscribers(event, handover);
+        let Some(beyond) = route.beyond() else { return Receipt::SAFE };
+        for roster in route.groups().iter().filter(|roster| !beyond.shares(roster.subscription())) {
+            roster.deliver(event, None, handover);
+        }
+        let owed = event.qos > QoS::AtMostOnce;
+        // A clock is read only where the answer depends on it.
+        if owed {
+            let now = Instant::now();
+            if !self.gate.lets_pass(now) {
+                self.figures.held.add(1);
+                let served = serve_here(&beyond.groups, event, handover);
+                return self.gate.hold(event, served, now);
+            }
+        }
+        if beyond.nodes.is_empty() && beyond.groups.is_empty() {
+            return Receipt::SAFE;
+        }
+        let mut parcels = everyone(beyond);
+        for group in &beyond.groups {
+            self.choose_member(group, event, &mut parcels, handover);
+        }
+        self.send(event, parcels, None, handover)
+    }
+
+    pub fn refresh_beyond(&self, topic: &TopicName, route: &mut Route) {
+        let generation = self.mirrored.load(Ordering::Acquire);
+        if route.beyond().is_none_or(|beyond| beyond.generation != generation) {
+            let beyond = Beyond::new(topic, generation, &self.mirror.read(), route.groups(), &self.links);
+            route.set_beyond(Box::new(beyond));
+        }
+    }
+
+    /// The member in turn gets it; if it is here and nobody here can take it, another node.
+    fn choose_member(&self, group: &Group, event: &Arc<Event>, parcels: &mut Parcels, handover: &mut Handover) {
+        let place = match (group.next(), &group.here) {
+            (Choice::There(place), _) => Some(place),
+            (Choice::Here, Some(roster)) => {
+                let mut tried = Handover::default();
+                if roster.deliver(event, None, &mut tried) || group.nodes.is_empty() {
+                    handover.absorb(tried);
+                    return;
+                }
+                Some(0)
+            }
+            (Choice::Here, None) => None,
+        };
+        if let Some(place) = place.and_then(|place| group.nodes.get(place)) {
+            add_group(parcels, &place.link, place.qos, &group.subscription);
+        }
+    }
+
+    /// Resolves when every node's inbox has it; at once where nothing is owed.
+    fn send(&self, event: &Arc<Event>, parcels: Parcels, answer: Option<Share>, handover: &mut Handover) -> Receipt {
+        if parcels.is_empty() {
+            return Receipt::SAFE;
+        }
+        let encoded = Arc::new(EncodedEvent::new(event));
+        let lane = self.links.lane_of(&event.publisher);
+        let owed = parcels.iter().filter(|parcel| event.qos.min(parcel.qos) > QoS::AtMostOnce).count();
+        let (share, receipt) = match (answer, u32::try_from(owed).unwrap_or(u32::MAX)) {
+            (Some(share), _) => (Some(share), Receipt::SAFE),
+            (None, 0) => (None, Receipt::SAFE),
+            (None, owed) => {
+                let (share, receipt) = Share::among(owed);
+                (Some(share), receipt)
+            }
+        };
+        for parcel in parcels {
+            let qos = event.qos.min(parcel.qos);
+            let transport = self.settings.kind.transport(qos, encoded.as_bytes().len());
+            let share = share.as_ref().filter(|_| qos > QoS::AtMostOnce);
+            handover.forwarded += 1;
+            parcel.link.outbox(lane, transport).send(&encoded, parcel.audience, share, handover);
+        }
+        receipt
+    }
+
+    /// An event that had to wait for the node to be a member again.
+    pub fn send_held(&self, held: Held) {
+        let Held { event, served, sender, .. } = held;
+        let mut route = Route::default();
+        self.local.refresh(&event.topic, &mut route);
+        self.refresh_beyond(&event.topic, &mut route);
+        let mut handover = Handover::default();
+        let mut parcels = Parcels::new();
+        if let Some(beyond) = route.beyond() {
+            parcels = everyone(beyond);
+            for group in beyond.groups.iter().filter(|group| group.here.is_none() && !served.contains(&group.subscription)) {
+                self.choose_member(group, &event, &mut parcels, &mut handover);
+            }
+        }
+        let owed = parcels.iter().filter(|parcel| event.qos.min(parcel.qos) > QoS::AtMostOnce).count();
+        if owed == 0 {
+            // Whoever does not wait any more needs no answer.
+            _ = sender.send(Ok(()));
+            drop(self.send(&event, parcels, None, &mut handover));
+            return;
+        }
+        let share = Share::answering(sender, u32::try_from(owed).unwrap_or(u32::MAX));
+        drop(self.send(&event, parcels, Some(share), &mut handover));
+    }
+
+    /// Gives an event that no member of the group here can take to one on another node. `None` when there is none.
+    pub fn hand_on(&self, subscription: &Subscription, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
+        if hops >= limits::GROUP_HOPS {
+            return None;
+        }
+        let found = self.mirror.read().group(subscription)?;
+        let group = Group::new(found, None, &self.links);
+        let Choice::There(place) = group.next() else { return None };
+        let place = group.nodes.get(place)?;
+        self.figures.handed_on.add(1);
+        let audience = Audience { hops: hops + 1, ..Audience::group(group.subscription.clone()) };
+        let parcels = [Parcel { link: place.link.clone(), qos: place.qos, audience }].into_iter().collect();
+        Some(self.send(event, parcels, None, &mut Handover::default()))
+    }
+}
+
+fn everyone(beyond: &Beyond) -> Parcels {
+    let parcel = |(link, qos): &(Arc<Link>, QoS)| Parcel { link: link.clone(), qos: *qos, audience: Audience::everyone() };
+    beyond.nodes.iter().map(parcel).collect()
+}
+
+/// While the others cannot be reached, members here do the work of their groups. Says which groups have been served.
+fn serve_here(groups: &[Group], event: &Arc<Event>, handover: &mut Handover) -> Vec<Arc<Subscription>> {
+    let mut served = Vec::new();
+    for group in groups {
+        if let Some(roster) = &group.here
+            && roster.deliver(event, None, handover)
+        {
+            served.push(group.subscription.clone());
+        }
+    }
+    served
+}

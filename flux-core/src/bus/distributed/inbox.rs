@@ -1,0 +1,157 @@
+//! Reads one lane of this node's inbox: read, deliver, and delete what is safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::super::port::Subscriber;
+use super::answers::{self, StreamEntry};
+use super::arrive::{Outcome, ReadMemory};
+use super::core::Core;
+use crate::lifecycle::Tasks;
+use crate::receipt::Receipt;
+use crate::redis::{Command, Reader, RedisError, Reply};
+use crate::types::{Refusal, limits};
+
+/// The consumer group of every inbox. A node reads as the consumer of its own name.
+const GROUP: &str = "node";
+
+/// Between attempts to store what could not be stored.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A batch that was delivered and may not be safe yet.
+struct Unsettled {
+    id: String,
+    receipts: Vec<Receipt>,
+    batch: Vec<u8>,
+}
+
+/// Makes the inbox, so that nothing is sent to one that nobody reads.
+pub async fn prepare(core: &Core, lane: usize) -> Result<(), RedisError> {
+    let key = core.keys.inbox(&core.settings.node, lane);
+    let create = Command::new("XGROUP").arg("CREATE").key(key).arg(GROUP).arg("0").arg("MKSTREAM");
+    match core.redis.call(create).await {
+        // There from a former life.
+        Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+pub fn start(core: &Arc<Core>, lane: usize, tasks: &Tasks) {
+    let (sender, receiver) = mpsc::channel(limits::INBOX_UNSETTLED);
+    tasks.spawn("bus inbox", read(core.clone(), lane, sender));
+    tasks.spawn("bus settler", settle(core.clone(), lane, receiver));
+}
+
+async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>) {
+    let key = core.keys.inbox(&core.settings.node, lane);
+    let mut reader = core.redis.reader(&key);
+    let mut memory = ReadMemory::default();
+    // First what a former life has read and not finished.
+    let mut from = Some("0".to_owned());
+    while !core.closing.is_requested() {
+        let place = from.clone().unwrap_or_else(|| ">".to_owned());
+        let entries = match next(&core, &mut reader, &key, &place).await {
+            Ok(entries) => entries,
+            Err(RedisError::Closed) => return,
+            Err(error) if error.code() == Some("NOGROUP") => {
+                // Redis has lost the inbox; what was in it is lost with it, what comes is not.
+                if let Err(problem) = prepare(&core, lane).await {
+                    tracing::warn!(%problem, lane, "the inbox of this node cannot be made");
+                }
+                continue;
+            }
+            Err(problem) => {
+                tracing::debug!(%problem, lane, "the inbox of this node cannot be read at the moment");
+                // What was under way may have been given to us without our seeing it.
+                from = Some("0".to_owned());
+                continue;
+            }
+        };
+        from = match (from, entries.last()) {
+            (Some(_), Some(last)) => Some(last.id.clone()),
+            _ => None,
+        };
+        for StreamEntry { id, fields } in entries {
+            let batch = fields.into_iter().find(|(name, _)| name == b"m").map(|(_, batch)| batch).unwrap_or_default();
+            let Outcome { receipts, pressed } = core.arrive(&batch, &mut memory, false);
+            let batch = if receipts.is_empty() { Vec::new() } else { batch };
+            if settler.send(Unsettled { id, receipts, batch }).await.is_err() {
+                return;
+            }
+            if let Some(subscriber) = pressed {
+                wait_for_room(&*subscriber, core.settings.grace).await;
+            }
+        }
+    }
+}
+
+async fn next(core: &Core, reader: &mut Reader, key: &str, from: &str) -> Result<Vec<StreamEntry>, RedisError> {
+    let command = Command::new("XREADGROUP").arg("GROUP").arg(GROUP).arg(core.settings.node.as_str());
+    let command = command.arg("COUNT").arg(limits::INBOX_READ).arg("BLOCK").arg(limits::READ_BLOCK.as_millis() as u64);
+    let command = command.arg("STREAMS").key(key).arg(from);
+    answers::stream(reader.call(&command, limits::READ_BLOCK).await?)
+}
+
+/// As long as a publisher here would be held back, and no longer.
+async fn wait_for_room(subscriber: &dyn Subscriber, grace: Duration) {
+    let room = std::future::poll_fn(|context| subscriber.poll_room(context));
+    if tokio::time::timeout(grace, room).await.is_err() {
+        subscriber.give_up();
+    }
+}
+
+/// Deletes from the inbox what is safe, in the order in which it came, many at a time.
+async fn settle(core: Arc<Core>, lane: usize, mut unsettled: mpsc::Receiver<Unsettled>) {
+    let key = core.keys.inbox(&core.settings.node, lane);
+    let mut memory = ReadMemory::default();
+    let mut batches = Vec::new();
+    while unsettled.recv_many(&mut batches, limits::INBOX_UNSETTLED).await > 0 {
+        let mut ids = Vec::with_capacity(batches.len());
+        for Unsettled { id, receipts, batch } in batches.drain(..) {
+            if !store(&core, receipts, &batch, &mut memory).await {
+                // It stays in the inbox: the next life of this node finds it there.
+                delete(&core, &key, &ids);
+                return;
+            }
+            ids.push(id);
+        }
+        delete(&core, &key, &ids);
+    }
+}
+
+/// Waits until a batch is safe. What cannot be stored is tried again: its publisher was told that it is safe. `false`: the node stops.
+async fn store(core: &Core, mut receipts: Vec<Receipt>, batch: &[u8], memory: &mut ReadMemory) -> bool {
+    loop {
+        let mut refusal = None;
+        for receipt in receipts {
+            if let Err(refused) = receipt.await {
+                refusal = Some(refused);
+            }
+        }
+        match refusal {
+            // A queue that is full is full: that was counted.
+            None | Some(Refusal::QueueFull) => return true,
+            Some(Refusal::ShuttingDown) => return false,
+            Some(problem) => tracing::warn!(%problem, "events from another node cannot be stored: trying again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RETRY) => {}
+            () = core.closing.requested() => return false,
+        }
+        receipts = core.arrive(batch, memory, true).receipts;
+    }
+}
+
+fn delete(core: &Core, key: &str, ids: &[String]) {
+    if ids.is_empty() {
+        return;
+    }
+    let mut command = core.scripts.settle(key).arg(GROUP);
+    for id in ids {
+        command = command.arg(id);
+    }
+    // Should it not be executed, the next life delivers them again: at least once.
+    core.redis.send(command, Reply::Ignored);
+}

@@ -1,0 +1,62 @@
+use crate::redis::Keys;
+use crate::types::NodeId;
+
+/// Where things are in Redis. All that is about the cluster shares a slot, so that one script may touch it; the inboxes are spread.
+#[derive(Debug, Clone)]
+pub struct BusKeys(Keys);
+
+const CLUSTER: &str = "bus";
+
+impl BusKeys {
+    pub fn new(keys: &Keys) -> Self {
+        BusKeys(keys.clone())
+    }
+
+    /// Sorted set: until when each node's lease runs, by Redis' clock.
+    pub fn leases(&self) -> String {
+        self.0.key(CLUSTER, "leases")
+    }
+
+    /// Stream: what has changed, for all to read.
+    pub fn feed(&self) -> String {
+        self.0.key(CLUSTER, "feed")
+    }
+
+    /// Set: every node that has or may have routes.
+    pub fn nodes(&self) -> String {
+        self.0.key(CLUSTER, "nodes")
+    }
+
+    /// Set: the generations in which a node has told routes that are not void yet.
+    pub fn lives(&self, node: &str) -> String {
+        self.0.key(CLUSTER, &format!("nodes:{node}"))
+    }
+
+    /// Hash: subscription → terms.
+    pub fn routes(&self, node: &str, generation: u64, durable: bool) -> String {
+        let kept = if durable { "durable" } else { "live" };
+        self.0.key(CLUSTER, &format!("nodes:{node}:{generation}:{kept}"))
+    }
+
+    /// What the scripts get, in their order.
+    pub fn for_scripts(&self) -> [String; 5] {
+        let members = self.0.key(CLUSTER, "members");
+        let generations = self.0.key(CLUSTER, "generations");
+        [self.leases(), members, generations, self.feed(), self.nodes()]
+    }
+
+    /// Stream: what one lane of other nodes' publishers has for this node.
+    pub fn inbox(&self, node: &NodeId, lane: usize) -> String {
+        self.0.key(&format!("{node}/{lane}"), "inbox")
+    }
+
+    /// Channel: what may be lost.
+    pub fn events(&self, node: &NodeId) -> String {
+        self.0.key(node.as_str(), "events")
+    }
+
+    /// Channel: what nodes tell each other about themselves.
+    pub fn control(&self, node: &NodeId) -> String {
+        self.0.key(node.as_str(), "control")
+    }
+}

@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use parking_lot::RwLock;
+
+use super::figures::BusFigures;
+use super::keys::BusKeys;
+use super::kind::Transport;
+use super::outbox::Outbox;
+use crate::redis::Redis;
+use crate::types::{ClientId, NodeId};
+
+/// The ways to one other node: for each lane one by each transport.
+pub struct Link {
+    pub node: NodeId,
+    lanes: Box<[[Arc<Outbox>; 2]]>,
+}
+
+impl Link {
+    pub fn outbox(&self, lane: usize, transport: Transport) -> &Arc<Outbox> {
+        &self.lanes[lane % self.lanes.len()][transport as usize]
+    }
+
+    pub fn outboxes(&self) -> impl Iterator<Item = &Arc<Outbox>> {
+        self.lanes.iter().flatten()
+    }
+
+    pub fn inboxes(&self) -> impl Iterator<Item = &Arc<Outbox>> {
+        self.outboxes().filter(|outbox| outbox.transport() == Transport::Inbox)
+    }
+}
+
+/// The ways to all other nodes, made when they are first needed.
+pub struct Links {
+    redis: Redis,
+    keys: BusKeys,
+    lanes: usize,
+    replicas: u8,
+    figures: Arc<BusFigures>,
+    links: RwLock<HashMap<NodeId, Arc<Link>>>,
+}
+
+impl Links {
+    pub fn new(redis: Redis, keys: BusKeys, lanes: usize, replicas: u8, figures: Arc<BusFigures>) -> Self {
+        Links { redis, keys, lanes, replicas, figures, links: RwLock::default() }
+    }
+
+    pub fn to(&self, node: &NodeId) -> Arc<Link> {
+        if let Some(link) = self.links.read().get(node) {
+            return link.clone();
+        }
+        self.links.write().entry(node.clone()).or_insert_with(|| Arc::new(self.link(node))).clone()
+    }
+
+    fn link(&self, node: &NodeId) -> Link {
+        let outbox = |transport, key| Outbox::new(transport, key, self.redis.clone(), self.replicas, self.figures.clone());
+        let lane =
+            |lane| [outbox(Transport::PubSub, self.keys.events(node)), outbox(Transport::Inbox, self.keys.inbox(node, lane))];
+        Link { node: node.clone(), lanes: (0..self.lanes).map(lane).collect() }
+    }
+
+    pub fn all(&self) -> Vec<Arc<Link>> {
+        self.links.read().values().cloned().collect()
+    }
+
+    /// Events of one publisher keep their order: they share a lane.
+    pub fn lane_of(&self, publisher: &ClientId) -> usize {
+        lane_of(publisher.as_str(), self.lanes)
+    }
+}
+
+fn lane_of(publisher: &str, lanes: usize) -> usize {
+    (xxhash_rust::xxh3::xxh3_64(publisher.as_bytes()) % lanes as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lane_of;
+
+    #[test]
+    fn publishers_are_spread_over_the_lanes_and_each_stays_in_its_own() {
+        let mut counts = [0; 4];
+        for number in 0..1_000 {
+            let publisher = format!("sensor-{number}");
+            let lane = lane_of(&publisher, counts.len());
+            assert_eq!(lane, lane_of(&publisher, counts.len()));
+            counts[lane] += 1;
+        }
+        assert!(counts.iter().all(|count| *count > 150), "{counts:?}");
+    }
+}

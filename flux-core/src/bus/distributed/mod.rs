@@ -1,0 +1,48 @@
+//! Carries events between the nodes of a cluster. Owns: who the members are, where their subscribers are, how an event gets there.
+//! Must not know: MQTT packets, sessions, disks.
+//!
+//! Local subscribers get an event from memory, as on a single node; the rest of the cluster sees it only where a route says so.
+//! `membership`, `mirror`, `own_routes`, `gate`, `seen` and `kind` are pure: what they are told in, what follows out. `heartbeat`, `feed`,
+//! `teller` and `inbox` are the loops around them; publishing needs none of them.
+//!
+//! Invariants:
+//! - A subscriber hears that it has subscribed after every member has its route: no member can publish past it.
+//! - A node whose lease has run out takes nothing for safe: others may have subscribed without its hearing.
+//! - An entry leaves an inbox after all of its events are stored for the durable subscribers they were for.
+//! - Events of one publisher to one node travel in one lane, one batch at a time.
+
+mod answers;
+mod arrivals;
+mod arrive;
+mod bus;
+mod core;
+mod dispatch;
+mod feed;
+mod figures;
+mod gate;
+mod heartbeat;
+mod inbox;
+mod keys;
+mod kind;
+mod links;
+mod membership;
+mod mirror;
+mod outbox;
+mod own_routes;
+mod plan;
+mod scripts;
+mod seen;
+mod settings;
+mod share;
+mod teller;
+mod terms;
+
+pub use arrivals::Arrivals;
+pub use bus::{DistributedBus, InboxDepth};
+pub use figures::BusFigures;
+pub use heartbeat::JoinError;
+pub use kind::{DistributedKind, Transport, UnknownKind};
+pub use membership::{Generation, Peer, PeerState, Version};
+pub use plan::Beyond;
+pub use settings::DistributedSettings;
+pub use terms::Terms;

@@ -1,0 +1,232 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+use super::super::port::{Delivered, Handover, Subscriber};
+use super::super::wire::{Audience, EncodedEvent, put_message};
+use super::figures::BusFigures;
+use super::kind::Transport;
+use super::share::Share;
+use crate::redis::{Command, Redis, RedisError, Reply};
+use crate::types::{Delivery, DropReason, Refusal, SubscriberId, limits};
+
+/// What one lane of publishers has for one other node, by one transport.
+///
+/// One batch is under way at a time and takes all that has come meanwhile: the order is kept whatever happens to a batch, an idle lane
+/// waits for nothing, and a busy one pays a command per hundreds of events. No task: whoever adds to an idle lane sends, and the
+/// answer sends what waits.
+pub struct Outbox {
+    id: SubscriberId,
+    transport: Transport,
+    /// The stream or the channel.
+    key: String,
+    redis: Redis,
+    /// Replicas that have to confirm what goes into an inbox.
+    replicas: u8,
+    figures: Arc<BusFigures>,
+    state: Mutex<State>,
+    /// The inbox holds as much as it may: nobody takes its messages.
+    full: AtomicBool,
+    depth: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Waiting>,
+    bytes: usize,
+    under_way: bool,
+    /// Publishers that wait for room.
+    wakers: Vec<Waker>,
+}
+
+struct Waiting {
+    event: Arc<EncodedEvent>,
+    audience: Audience,
+    share: Option<Share>,
+}
+
+impl Waiting {
+    fn weight(&self) -> usize {
+        // An event that goes to several nodes is counted in each queue: it may have to wait for the slowest.
+        size_of::<Waiting>() + self.event.as_bytes().len()
+    }
+}
+
+impl Outbox {
+    pub fn new(transport: Transport, key: String, redis: Redis, replicas: u8, figures: Arc<BusFigures>) -> Arc<Self> {
+        Arc::new(Outbox {
+            id: SubscriberId::unique(),
+            transport,
+            key,
+            redis,
+            replicas,
+            figures,
+            state: Mutex::default(),
+            full: AtomicBool::new(false),
+            depth: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes a message for the other node. With a `share` it is answered once Redis has it, without one it may be lost.
+    pub fn send(self: &Arc<Self>, event: &Arc<EncodedEvent>, audience: Audience, share: Option<&Share>, handover: &mut Handover) {
+        if self.full.load(Ordering::Relaxed) {
+            return self.refuse(share, Refusal::QuotaExceeded, handover);
+        }
+        let message = Waiting { event: event.clone(), audience, share: share.cloned() };
+        let mut state = self.state.lock();
+        let weight = message.weight();
+        if state.bytes + weight > limits::OUTBOX_BYTES && !state.waiting.is_empty() {
+            drop(state);
+            return self.refuse(share, Refusal::QuotaExceeded, handover);
+        }
+        state.bytes += weight;
+        state.waiting.push(message);
+        if state.bytes > limits::OUTBOX_HIGH_BYTES && handover.pressed.is_none() {
+            handover.pressed = Some(self.clone());
+        }
+        self.start(state);
+    }
+
+    fn refuse(&self, share: Option<&Share>, refusal: Refusal, handover: &mut Handover) {
+        match share {
+            Some(share) => share.answer(Err(refusal)),
+            None => {
+                self.figures.dropped.add(1);
+                handover.note_drop(DropReason::SlowSubscriber);
+            }
+        }
+    }
+
+    /// Sends what waits unless something is under way.
+    fn start(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
+        if state.under_way || state.waiting.is_empty() {
+            return;
+        }
+        state.under_way = true;
+        let batch = state.take_batch();
+        drop(state);
+        self.put(batch);
+    }
+
+    fn put(self: &Arc<Self>, batch: Vec<Waiting>) {
+        let bytes: usize = batch.iter().map(|message| message.event.as_bytes().len() + 16).sum();
+        let mut payload = Vec::with_capacity(bytes);
+        for message in &batch {
+            put_message(&message.event, &message.audience, &mut payload);
+        }
+        let command = match self.transport {
+            Transport::PubSub => self.redis.publish(&self.key, &payload),
+            Transport::Inbox => {
+                let command = Command::new("XADD").key(&self.key).arg("MAXLEN").arg("~").arg(limits::INBOX_FUSE_ENTRIES);
+                command.arg("*").arg("m").bytes(&payload).repeatable().replicated(self.replicas)
+            }
+        };
+        self.figures.batches_out.add(1);
+        self.figures.messages_out.add(batch.len() as u64);
+        let outbox = self.clone();
+        self.redis.send(command, Reply::call(move |answer| outbox.answered(batch, answer.map(drop))));
+    }
+
+    fn answered(self: &Arc<Self>, batch: Vec<Waiting>, answer: Result<(), RedisError>) {
+        let mut failed = Vec::new();
+        let answer = answer.map_err(|error| refusal(&error));
+        let mut state = self.state.lock();
+        state.bytes -= batch.iter().map(Waiting::weight).sum::<usize>();
+        if answer.is_err() {
+            // They have waited as long as the one that failed: nobody waits for the same silence twice.
+            failed = std::mem::take(&mut state.waiting);
+            state.bytes = 0;
+        }
+        state.under_way = false;
+        if state.bytes < limits::OUTBOX_HIGH_BYTES / 2 {
+            state.wakers.drain(..).for_each(Waker::wake);
+        }
+        self.start(state);
+        for message in batch.iter().chain(&failed) {
+            match &message.share {
+                Some(share) => share.answer(answer),
+                None => self.figures.dropped.add(u64::from(answer.is_err())),
+            }
+        }
+    }
+
+    /// How many entries the inbox holds, as Redis says.
+    pub fn note_depth(&self, entries: u64) {
+        self.depth.store(entries, Ordering::Relaxed);
+        self.full.store(entries >= limits::INBOX_ENTRIES, Ordering::Relaxed);
+    }
+
+    pub fn depth(&self) -> u64 {
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.waiting.is_empty() && !state.under_way
+    }
+}
+
+impl State {
+    fn take_batch(&mut self) -> Vec<Waiting> {
+        let mut bytes = 0;
+        let mut count = 0;
+        for message in self.waiting.iter().take(limits::BATCH_MESSAGES) {
+            bytes += message.event.as_bytes().len();
+            // At least one: a single event may be larger than a batch should be.
+            if count > 0 && bytes > limits::BATCH_BYTES {
+                break;
+            }
+            count += 1;
+        }
+        if count >= self.waiting.len() {
+            return std::mem::take(&mut self.waiting);
+        }
+        let rest = self.waiting.split_off(count);
+        std::mem::replace(&mut self.waiting, rest)
+    }
+}
+
+fn refusal(error: &RedisError) -> Refusal {
+    match error {
+        RedisError::Full { .. } => Refusal::QuotaExceeded,
+        RedisError::Closed => Refusal::ShuttingDown,
+        RedisError::Refused { code, .. } if &**code == "OOM" => Refusal::QuotaExceeded,
+        _ => Refusal::Unreachable,
+    }
+}
+
+/// Not one that gets events: it is what a publisher waits for that is faster than the way to another node.
+impl Subscriber for Outbox {
+    fn id(&self) -> SubscriberId {
+        self.id
+    }
+
+    fn client(&self) -> &str {
+        ""
+    }
+
+    fn deliver(&self, _: Delivery, _: &mut Handover) -> Delivered {
+        Delivered::Observed
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.bytes < limits::OUTBOX_HIGH_BYTES {
+            return Poll::Ready(());
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}

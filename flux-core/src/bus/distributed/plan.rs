@@ -1,0 +1,113 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::super::group::Roster;
+use super::links::{Link, Links};
+use super::mirror::{Destinations, GroupDestinations, Mirror};
+use crate::types::{QoS, Subscription, TopicName};
+
+/// Where a topic leads on other nodes, kept in a publisher's route: the routes of the cluster are looked up only when they have changed.
+pub struct Beyond {
+    /// Of the mirror it was made from.
+    pub generation: u64,
+    pub nodes: Vec<(Arc<Link>, QoS)>,
+    /// Groups with members elsewhere. Those with members only here are delivered to as on a single node.
+    pub groups: Vec<Group>,
+}
+
+pub struct Group {
+    pub subscription: Arc<Subscription>,
+    /// Its members here.
+    pub here: Option<Arc<Roster>>,
+    pub nodes: Vec<Place>,
+    turn: AtomicUsize,
+}
+
+/// A group's members on one other node.
+pub struct Place {
+    pub link: Arc<Link>,
+    pub qos: QoS,
+    members: usize,
+}
+
+/// Who gets the next event of a group.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Choice {
+    Here,
+    /// The node at this place of the plan.
+    There(usize),
+}
+
+impl Beyond {
+    pub fn new(topic: &TopicName, generation: u64, mirror: &Mirror, rosters: &[Arc<Roster>], links: &Links) -> Self {
+        let Destinations { nodes, groups } = mirror.destinations(topic);
+        Beyond {
+            generation,
+            nodes: nodes.into_iter().map(|(node, qos)| (links.to(&node), qos)).collect(),
+            groups: groups
+                .into_iter()
+                .map(|found| {
+                    let here = rosters.iter().find(|roster| *roster.subscription() == found.subscription);
+                    Group::new(found, here.cloned(), links)
+                })
+                .collect(),
+        }
+    }
+
+    /// Whether this group has members elsewhere.
+    pub fn shares(&self, subscription: &Arc<Subscription>) -> bool {
+        self.groups.iter().any(|group| group.subscription == *subscription)
+    }
+}
+
+impl Group {
+    pub fn new(found: GroupDestinations, here: Option<Arc<Roster>>, links: &Links) -> Self {
+        let place = |(node, terms): (_, super::terms::Terms)| Place {
+            link: links.to(&node),
+            qos: terms.qos,
+            members: usize::try_from(terms.members).unwrap_or(usize::MAX).max(1),
+        };
+        Group {
+            subscription: found.subscription,
+            here,
+            nodes: found.nodes.into_iter().map(place).collect(),
+            // Publishers do not begin with the same node.
+            turn: AtomicUsize::new(rand::random::<u16>().into()),
+        }
+    }
+
+    /// The next in turn: each node as often as it has members.
+    pub fn next(&self) -> Choice {
+        let here = self.here.as_ref().map_or(0, |roster| roster.len());
+        let total = self.nodes.iter().map(|place| place.members).fold(here, usize::saturating_add);
+        choose(self.turn.fetch_add(1, Ordering::Relaxed) % total.max(1), here, self.nodes.iter().map(|place| place.members))
+    }
+}
+
+fn choose(turn: usize, here: usize, members: impl Iterator<Item = usize>) -> Choice {
+    let mut turn = turn;
+    if turn < here {
+        return Choice::Here;
+    }
+    turn -= here;
+    for (place, members) in members.enumerate() {
+        if turn < members {
+            return Choice::There(place);
+        }
+        turn -= members;
+    }
+    Choice::Here
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_node_has_as_many_turns_as_members() {
+        let turns: Vec<Choice> = (0..6).map(|turn| choose(turn, 2, [1, 3].into_iter())).collect();
+        use Choice::{Here, There};
+        assert_eq!(turns, [Here, Here, There(0), There(1), There(1), There(1)]);
+        assert_eq!(choose(0, 0, [1].into_iter()), There(0));
+    }
+}

@@ -1,0 +1,64 @@
+use super::keys::BusKeys;
+use crate::redis::{Command, Script};
+
+/// What must happen in Redis in one piece.
+#[derive(Debug, Clone)]
+pub struct Scripts {
+    join: Script,
+    beat: Script,
+    tell: Script,
+    returned: Script,
+    leave: Script,
+    settle: Script,
+    keys: [String; 5],
+}
+
+impl Scripts {
+    pub fn new(keys: &BusKeys) -> Self {
+        Scripts {
+            join: Script::new(concat!(
+                include_str!("scripts/end.lua"),
+                include_str!("scripts/roll.lua"),
+                include_str!("scripts/join.lua")
+            )),
+            beat: Script::new(concat!(
+                include_str!("scripts/end.lua"),
+                include_str!("scripts/roll.lua"),
+                include_str!("scripts/beat.lua")
+            )),
+            tell: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/tell.lua"))),
+            returned: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/returned.lua"))),
+            leave: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/leave.lua"))),
+            settle: Script::new(include_str!("scripts/settle.lua")),
+            keys: keys.for_scripts(),
+        }
+    }
+
+    fn command(&self, script: &Script) -> Command {
+        Command::script(script, &self.keys).repeatable()
+    }
+
+    pub fn join(&self) -> Command {
+        self.command(&self.join)
+    }
+
+    pub fn beat(&self) -> Command {
+        self.command(&self.beat)
+    }
+
+    pub fn tell(&self) -> Command {
+        self.command(&self.tell)
+    }
+
+    pub fn returned(&self) -> Command {
+        self.command(&self.returned)
+    }
+
+    pub fn leave(&self) -> Command {
+        self.command(&self.leave)
+    }
+
+    pub fn settle(&self, inbox: &str) -> Command {
+        Command::script(&self.settle, &[inbox]).repeatable()
+    }
+}

@@ -1,0 +1,67 @@
+use std::fmt;
+use std::str::FromStr;
+
+use crate::types::QoS;
+
+/// What a node's route for one subscription asks of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The highest that any of its subscribers asked for.
+    pub qos: QoS,
+    /// It has a durable subscriber: the route outlives the node, and leads to its inbox until somebody has taken that over.
+    pub durable: bool,
+    /// How many subscribers stand behind it: the share of a node in a group.
+    pub members: u32,
+}
+
+impl Terms {
+    /// Whether events that `before` let pass unsent have to be sent now.
+    pub fn widens(&self, before: Option<&Terms>) -> bool {
+        before.is_none_or(|before| self.qos > before.qos || (self.durable && !before.durable))
+    }
+}
+
+/// As it stands in Redis: words that a person can read, and of which a later version may add more.
+impl fmt::Display for Terms {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = if self.durable { "durable" } else { "live" };
+        write!(formatter, "qos{} {kept} {}", self.qos as u8, self.members)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not `qosN live|durable MEMBERS`")]
+pub struct InvalidTerms;
+
+impl FromStr for Terms {
+    type Err = InvalidTerms;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTerms> {
+        let mut words = text.split(' ');
+        let mut word = || words.next().ok_or(InvalidTerms);
+        let qos = word()?.strip_prefix("qos").and_then(|number| number.parse::<u8>().ok());
+        let qos = qos.and_then(|number| QoS::try_from(number).ok()).ok_or(InvalidTerms)?;
+        let durable = match word()? {
+            "durable" => true,
+            "live" => false,
+            _ => return Err(InvalidTerms),
+        };
+        let members = word()?.parse().map_err(|_| InvalidTerms)?;
+        Ok(Terms { qos, durable, members })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_words_and_more_words_may_follow() {
+        let terms = Terms { qos: QoS::ExactlyOnce, durable: true, members: 12 };
+        assert_eq!(terms.to_string(), "qos2 durable 12");
+        assert_eq!("qos2 durable 12 zone=eu".parse(), Ok(terms));
+        for wrong in ["", "qos3 live 1", "qos1", "qos1 live", "qos1 sometimes 1", "qos1 live x"] {
+            assert_eq!(wrong.parse::<Terms>(), Err(InvalidTerms), "{wrong}");
+        }
+    }
+}
