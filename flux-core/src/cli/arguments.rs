@@ -32,10 +32,15 @@ impl Args for ConfigArguments {
             let argument = if is_switch {
                 argument.num_args(0).default_missing_value("true")
             } else {
-                argument.value_name(doc.kind.trim_end_matches(" | off").to_uppercase())
+                let kind = doc.kind.trim_end_matches(" | off");
+                // A choice of words is too long a name: the key's own is better.
+                let name = if kind.contains(" | ") { doc.path.rsplit('.').next().unwrap_or(kind) } else { kind };
+                argument.value_name(name.to_uppercase())
             };
+            let choice = doc.kind.contains(" | ") && !doc.kind.ends_with(" | off") && !is_switch;
+            let choices = if choice { format!(" [{}]", doc.kind) } else { String::new() };
             let default = if is_switch { String::new() } else { format!(" [default: {}]", doc.default_text()) };
-            command.arg(argument.help(format!("{}{default}", doc.meaning.trim_end_matches('.'))))
+            command.arg(argument.help(format!("{}{choices}{default}", doc.meaning.trim_end_matches('.'))))
         })
     }
 

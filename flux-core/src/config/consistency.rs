@@ -7,7 +7,7 @@ use std::path::Path;
 use super::load::Config;
 use super::password_file::read_password_file;
 use super::problem::Problem;
-use super::value::{Anonymous, ByteSize};
+use super::value::{Anonymous, BusKind, ByteSize};
 
 struct Listener<'a> {
     path: &'static str,
@@ -38,6 +38,7 @@ pub(super) fn problems(config: &Config, reported: &[Problem]) -> Vec<Problem> {
     found.certificates();
     found.sizes();
     found.users();
+    found.bus();
     found.problems
 }
 
@@ -50,6 +51,14 @@ impl Found<'_> {
     fn add(&mut self, path: &str, value: Option<String>, what: impl Into<String>, hint: impl Into<String>) {
         let origin = self.config.origin(path);
         self.problems.push(Problem { path: path.to_owned(), value, origin, what: what.into(), hint: Some(hint.into()) });
+    }
+
+    fn bus(&mut self) {
+        let kind = self.config.bus.kind;
+        if kind != BusKind::Memory && self.config.redis.url.is_none() {
+            let hint = "give its address with --redis-url redis://HOST:6379, or set bus.kind to memory";
+            self.add("bus.kind", Some(kind.as_str().to_owned()), "needs Redis", hint);
+        }
     }
 
     /// Listening beyond loopback without authentication is for those who say so.

@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::check::{between, not_empty, optional, within};
+use super::check::{between, name_part, not_empty, optional, redis_urls, within};
 use super::credential::StoredPassword;
 use super::section::section;
-use super::value::{Anonymous, ByteSize, LogFormat, QueueFull, Secret, valid_level};
+use super::value::{Anonymous, BusKind, ByteSize, LogFormat, QueueFull, Secret, valid_level};
 use crate::types::limits::TOPIC_LEVELS;
 use crate::types::{AckLevel, NodeId};
 
@@ -27,6 +27,9 @@ section! {
         section http: Http;
         section mqtt: Mqtt;
         section durability: Durability;
+        section cluster: Cluster;
+        section bus: Bus;
+        section redis: Redis;
         section security: Security;
         section log: Log;
         section telemetry: Telemetry;
@@ -165,6 +168,38 @@ section! {
     Durability {
         /// What an acknowledged QoS 1 or 2 message survives: routed (nothing), stored (the death of the process), replicated (a power failure).
         ack: AckLevel = AckLevel::Stored;
+    }
+}
+
+section! {
+    /// The cluster that this node belongs to.
+    Cluster {
+        /// Name of the cluster: nodes of one name that share a Redis are one service.
+        name: String = "flux".to_owned(), |name: &String| name_part(name);
+    }
+}
+
+section! {
+    /// How events reach other nodes.
+    Bus {
+        /// What carries events between nodes; all but memory need redis.url.
+        kind: BusKind = BusKind::Memory;
+    }
+}
+
+section! {
+    /// Redis, which the nodes of a cluster share.
+    Redis {
+        /// redis:// or rediss:// URL of a server, of several nodes of a Redis Cluster (comma-separated), or redis+sentinel://HOST/SERVICE.
+        url: Option<Secret> = None, optional(|urls: &Secret| redis_urls(urls.reveal()));
+        /// Beginning of every key and channel in Redis.
+        prefix: String = "flux".to_owned(), |name: &String| name_part(name);
+        /// Certificate authorities (PEM) of rediss:// servers; off: the system's.
+        ca: Option<PathBuf> = None;
+        /// How long connecting may take.
+        connect_timeout: Duration = Duration::from_secs(3), between(Duration::from_millis(100), Duration::from_secs(60));
+        /// How long a command may wait for its answer, reconnecting included; then what depends on it is refused.
+        command_timeout: Duration = Duration::from_secs(5), between(Duration::from_millis(100), Duration::from_secs(60));
     }
 }
 

@@ -22,10 +22,10 @@ mod value;
 mod tests;
 
 pub use credential::{BadCredential, ScramKeys, StoredPassword};
-pub use keys::{Durability, Http, HttpTls, Keys, Log, Mqtt, MqttTls, Node, Security, Shutdown, Telemetry};
+pub use keys::{Bus, Cluster, Durability, Http, HttpTls, Keys, Log, Mqtt, MqttTls, Node, Redis, Security, Shutdown, Telemetry};
 pub use load::Config;
 pub use password_file::{PasswordFileError, PasswordLine, parse_password_file, read_password_file};
 pub use problem::{Problem, Problems};
 pub use reference::{EffectiveKey, FLAGS, KeyDoc, sample};
 pub use source::{Origin, Setting, Sources};
-pub use value::{Anonymous, ByteSize, LogFormat, QueueFull, Secret};
+pub use value::{Anonymous, BusKind, ByteSize, LogFormat, QueueFull, Secret};

@@ -33,9 +33,12 @@ pub struct KeyDoc {
 }
 
 /// Keys that have a flag of their own beside `--set`.
-pub const FLAGS: [(&str, &str); 8] = [
+pub const FLAGS: [(&str, &str); 11] = [
     ("--data-dir", "node.data_dir"),
     ("--node-id", "node.id"),
+    ("--cluster-name", "cluster.name"),
+    ("--bus", "bus.kind"),
+    ("--redis-url", "redis.url"),
     ("--http-listen", "http.listen"),
     ("--mqtt-listen", "mqtt.listen"),
     ("--mqtts-listen", "mqtt.tls_listen"),

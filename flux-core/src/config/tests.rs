@@ -132,6 +132,17 @@ fn keys_that_need_each_other_are_checked_together() {
 }
 
 #[test]
+fn a_bus_between_nodes_needs_redis_and_names_that_fit_into_keys() {
+    let told = problems_of(&set(&[("bus.kind", "hybrid"), ("cluster.name", "a{b}"), ("redis.url", "http://localhost")]));
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|problem| problem.contains("cluster.name") && problem.contains("'{'")), "{told:?}");
+    assert!(told.iter().any(|problem| problem.contains("redis.url") && problem.contains("rediss://")), "{told:?}");
+    let alone = problems_of(&set(&[("bus.kind", "streams")]));
+    assert!(alone.iter().any(|problem| problem.path == "bus.kind" && problem.what == "needs Redis"), "{alone:?}");
+    assert!(Config::load(&set(&[("bus.kind", "streams"), ("redis.url", "redis://a:1,redis://b:2")])).is_ok());
+}
+
+#[test]
 fn secrets_are_shown_nowhere() {
     let (_folder, sources) =
         file(&format!("[http]\ntoken = \"hunter2\"\n[security.users]\nalice = \"hunter3\"\nbob = \"{HASH}\"\n"));

@@ -72,6 +72,13 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name { $($(#[$meaning])* $variant,)+ }
 
+        impl $name {
+            /// The word in the configuration.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word,)+ }
+            }
+        }
+
         impl Value for $name {
             fn kind() -> String {
                 [$($word),+].join(" | ")
@@ -85,7 +92,7 @@ macro_rules! words {
             }
 
             fn show(&self) -> Json {
-                match self { $($name::$variant => $word.into(),)+ }
+                self.as_str().into()
             }
         }
     };
@@ -98,6 +105,20 @@ words! {
         Refuse = "refuse",
         /// The oldest one goes, counted as dropped.
         DropOldest = "drop_oldest",
+    }
+}
+
+words! {
+    /// What carries events between nodes.
+    BusKind {
+        /// Nothing: one node.
+        Memory = "memory",
+        /// Redis Pub/Sub, at most once.
+        Pubsub = "pubsub",
+        /// Redis Streams.
+        Streams = "streams",
+        /// Local subscribers from memory; other nodes by Pub/Sub (QoS 0) or Streams, where they have a subscriber.
+        Hybrid = "hybrid",
     }
 }
 

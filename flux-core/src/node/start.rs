@@ -15,6 +15,7 @@ use crate::api;
 use crate::api::{NodeState, Severity};
 use crate::bus::MemoryBus;
 use crate::bus::Metered;
+use crate::config::BusKind;
 use crate::config::Config;
 use crate::durable::DiskStore;
 use crate::durable::DurableStore;
@@ -57,6 +58,8 @@ pub enum StartError {
     Tls(String),
     #[error("{0}")]
     Security(String),
+    #[error("bus.kind = {0} is not available in this version\n  hint: set bus.kind to memory")]
+    Bus(&'static str),
     #[error("{0}")]
     Runtime(io::Error),
 }
@@ -101,6 +104,10 @@ pub struct Node {
 impl Node {
     /// Starts everything that `config` asks for. Nothing is served unless all of it can be.
     pub async fn start(config: &Config) -> Result<Node, StartError> {
+        // The one place that knows: the parts are there, putting them together comes next.
+        if config.bus.kind != BusKind::Memory {
+            return Err(StartError::Bus(config.bus.kind.as_str()));
+        }
         let alarms = Arc::new(Alarms::new(config.telemetry.alarm_history));
         let metrics = Arc::new(Metrics::default());
         let tasks = tasks(&alarms);
