@@ -1,11 +1,8 @@
-use std::net::{SocketAddr, ToSocketAddrs};
-
+use crate::plan::server::Server;
 use crate::plan::settings::{Load, Scenario, Settings};
 use crate::report::failure::Failure;
 use crate::watch::locate;
 use crate::watch::process::Process;
-use crate::wire::Protocol;
-use crate::wire::control::Login;
 use crate::wire::stamp::STAMP_BYTES;
 
 use super::mqtt::MqttArguments;
@@ -16,9 +13,6 @@ const DELIVERIES_PER_SECOND: f64 = 50_000.0;
 
 /// More threads than this take from a server on the same machine more than they give.
 const WORKERS: usize = 2;
-
-/// Seconds; a ping leaves every 45.
-const KEEP_ALIVE: u16 = 60;
 
 /// Who does what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +54,7 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
         Some(Rate::PerSecond(rate)) => Load::Paced(rate),
         Some(Rate::Max) => Load::Unpaced,
     };
-    let server = resolve(&arguments.url)?;
+    let servers = arguments.target.servers()?;
     let pid = match arguments.pid {
         Some(pid) if !Process::of(pid).exists() => {
             return Err(
@@ -68,19 +62,14 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
             );
         }
         Some(pid) => Some(pid),
-        None => locate::listener(server),
+        None => the_process(&servers),
     };
     Ok(Settings {
         scenario: arguments.scenario,
-        url: arguments.url.clone(),
-        server,
-        login: Login {
-            protocol: if arguments.protocol == 5 { Protocol::V5 } else { Protocol::V4 },
-            keep_alive: KEEP_ALIVE,
-            persistent: arguments.persistent,
-            username: arguments.username.clone(),
-            password: arguments.password.clone(),
-        },
+        servers,
+        cross_node: arguments.target.cross_node,
+        bind: arguments.target.bind.clone(),
+        login: arguments.target.login(),
         idle: cast.idle,
         publishers: cast.publishers,
         subscribers: cast.subscribers,
@@ -100,6 +89,13 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
         workers: workers(arguments.workers, cast),
         pid,
     })
+}
+
+/// Of one server on this machine; the processes of several are named with --nodes.
+fn the_process(servers: &[Server]) -> Option<u32> {
+    let mut found = servers.iter().map(|server| locate::listener(server.address));
+    let first = found.next()??;
+    found.all(|other| other == Some(first)).then_some(first)
 }
 
 fn workers(wanted: Option<usize>, cast: Cast) -> usize {
@@ -149,32 +145,6 @@ fn cast(scenario: Scenario, conns: Option<usize>, pubs: Option<usize>, subs: Opt
     Ok(Cast { publishers, subscribers, idle })
 }
 
-/// mqtt://HOST[:PORT]
-pub fn resolve(url: &str) -> Result<SocketAddr, Failure> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("mqtt", url));
-    if !matches!(scheme, "mqtt" | "tcp") {
-        return Err(Failure::usage(format!("{scheme}:// is not spoken here"))
-            .hint("--url mqtt://HOST:PORT (TLS and WebSocket are not measured yet)"));
-    }
-    let authority = rest.split('/').next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err(Failure::usage("names and passwords do not belong in a URL")
-            .hint("--username and --password, or FLUX_BENCH_PASSWORD"));
-    }
-    let has_port =
-        authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    let address = if has_port { authority.to_owned() } else { format!("{authority}:1883") };
-    let unresolved = |cause: String| {
-        Failure::new(1, "resolve", format!("the server's address {authority:?} cannot be resolved"))
-            .cause(cause)
-            .hint("--url mqtt://HOST:PORT")
-    };
-    let mut found: Vec<SocketAddr> = address.to_socket_addrs().map_err(|error| unresolved(error.to_string()))?.collect();
-    // localhost often resolves to ::1 first, where few servers listen.
-    found.sort_by_key(SocketAddr::is_ipv6);
-    found.first().copied().ok_or_else(|| unresolved("the name has no address".to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,13 +178,5 @@ mod tests {
         ] {
             assert_eq!(cast(scenario, conns, pubs, subs).unwrap_err().exit, 2, "{scenario:?} {conns:?} {pubs:?} {subs:?}");
         }
-    }
-
-    #[test]
-    fn addresses_are_resolved_with_a_default_port() {
-        assert_eq!(resolve("mqtt://127.0.0.1").unwrap(), SocketAddr::from(([127, 0, 0, 1], 1883)));
-        assert_eq!(resolve("127.0.0.1:2000").unwrap().port(), 2000);
-        assert_eq!(resolve("mqtts://127.0.0.1").unwrap_err().exit, 2);
-        assert_eq!(resolve("mqtt://me:secret@127.0.0.1").unwrap_err().exit, 2);
     }
 }

@@ -11,3 +11,5 @@ pub mod keeping;
 pub mod mqtt;
 pub mod quantity;
 pub mod repeating;
+pub mod target;
+pub mod tls;

@@ -9,6 +9,7 @@ use super::judging::Judging;
 use super::keeping::Keeping;
 use super::quantity::{Rate, bytes, count, rate};
 use super::repeating::Repeating;
+use super::target::TargetArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +22,8 @@ Examples:
   flux-bench mqtt fan-in --pubs 100 -o json
   flux-bench mqtt conns --conns 10k            connects per second, memory per connection
   flux-bench mqtt --runs 5 --baseline rumqttd  five rounds, in turns with a broker started beside
+  flux-bench mqtt --url mqtts://127.0.0.1:8883 --insecure
+  flux-bench mqtt --url ws://127.0.0.1:8083 --protocol 5
 
 Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with --check), 4 audit broken
 (loss, duplicates or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed),
@@ -32,10 +35,6 @@ pub struct MqttArguments {
     /// Who talks to whom
     #[arg(value_enum, default_value_t = Scenario::Pair)]
     pub scenario: Scenario,
-
-    /// Server; the path is ignored
-    #[arg(long, default_value = "mqtt://127.0.0.1:1883", env = "FLUX_BENCH_URL")]
-    pub url: String,
 
     /// Connections in all [default: publishers and subscribers; conns: 10000]
     #[arg(long, value_name = "N", value_parser = count)]
@@ -82,20 +81,6 @@ pub struct MqttArguments {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub inflight: u16,
 
-    /// MQTT version: 4 is 3.1.1, 5 is 5.0
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=5))]
-    pub protocol: u8,
-
-    /// Subscribers' sessions outlive their connections
-    #[arg(long)]
-    pub persistent: bool,
-
-    #[arg(long, env = "FLUX_BENCH_USERNAME")]
-    pub username: Option<String>,
-
-    #[arg(long, env = "FLUX_BENCH_PASSWORD", hide_env_values = true)]
-    pub password: Option<String>,
-
     /// The server's process, for its CPU and memory [default: whoever listens on the port of a loopback URL]
     #[arg(long)]
     pub pid: Option<u32>,
@@ -107,6 +92,9 @@ pub struct MqttArguments {
     /// Threads of the generator [default: the cores, 2 at most]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
+
+    #[command(flatten)]
+    pub target: TargetArguments,
 
     #[command(flatten)]
     pub repeating: Repeating,

@@ -2,6 +2,7 @@ use crate::baseline::Child;
 use crate::cli::defaults;
 use crate::cli::mqtt::MqttArguments;
 use crate::cli::repeating::Baseline;
+use crate::cli::target;
 use crate::plan::settings::Settings;
 use crate::report::failure::Failure;
 use crate::watch::process::Process;
@@ -37,7 +38,7 @@ pub fn contenders(arguments: &MqttArguments) -> Result<Vec<Contender>, Failure> 
         let contender = match baseline {
             Baseline::Rumqttd => Contender {
                 label: "rumqttd".to_owned(),
-                place: Place::Rumqttd { settings: Box::new(settings.clone()), protocol: arguments.protocol },
+                place: Place::Rumqttd { settings: Box::new(settings.clone()), protocol: arguments.target.protocol },
             },
             Baseline::Url(url) => {
                 let settings = elsewhere(arguments, url)?;
@@ -53,7 +54,7 @@ pub fn contenders(arguments: &MqttArguments) -> Result<Vec<Contender>, Failure> 
 /// The same run, of another server.
 fn elsewhere(arguments: &MqttArguments, url: &str) -> Result<Settings, Failure> {
     let mut theirs = arguments.clone();
-    theirs.url = url.to_owned();
+    theirs.target = arguments.target.elsewhere(url);
     theirs.pid = None;
     defaults::settings(&theirs)
 }
@@ -63,7 +64,7 @@ fn label(settings: &Settings) -> String {
     match settings.pid.and_then(|pid| Process::of(pid).name()).as_deref() {
         Some("flux-core") => "flux".to_owned(),
         Some(name) if !name.is_empty() => name.to_owned(),
-        _ => settings.server.to_string(),
+        _ => settings.servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>().join(","),
     }
 }
 
@@ -74,7 +75,7 @@ fn tell_apart(all: &mut [Contender]) {
         let contender = &mut rest[0];
         if before.iter().any(|other| other.label == contender.label) {
             contender.label = match &contender.place {
-                Place::There(settings) => format!("{} {}", contender.label, settings.server),
+                Place::There(settings) => format!("{} {}", contender.label, settings.url()),
                 Place::Rumqttd { .. } => format!("{} {}", contender.label, index + 1),
             };
         }
@@ -91,9 +92,9 @@ impl Contender {
                     failure.hint("its own messages stand above; leave --baseline rumqttd out to go on without it")
                 })?;
                 let mut settings = (**settings).clone();
-                settings.url = broker.url.clone();
                 settings.pid = Some(broker.pid());
-                settings.server = defaults::resolve(&broker.url)?;
+                settings.servers = vec![target::plain(&broker.url)?];
+                settings.cross_node = false;
                 Ok(Turn { settings, _broker: Some(broker) })
             }
         }

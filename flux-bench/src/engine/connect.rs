@@ -1,21 +1,25 @@
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
 
 use crate::clock::Clock;
+use crate::plan::server::Server;
 use crate::wire::control::{self, ControlError, Granted, Login};
 use crate::wire::scan::{self, Scan};
+
+use super::stream::{Stream, dial};
 
 /// A server that does not answer within this time is not going to.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest answer to CONNECT or SUBSCRIBE that is read.
-const LONGEST_ANSWER: usize = 65_536;
+/// How much is kept of what arrives before an answer: a server may send messages of a subscription before its SUBACK.
+const LONGEST_ANSWER: usize = 64 * 1_024 * 1_024;
+
+const CONNACK: u8 = 0x20;
+const SUBACK: u8 = 0x90;
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectFailure {
@@ -44,8 +48,8 @@ pub struct ConnectError {
 /// What a connection should become.
 #[derive(Debug, Clone)]
 pub struct Opening<'a> {
-    pub server: SocketAddr,
-    pub source: Option<Ipv4Addr>,
+    pub server: &'a Server,
+    pub source: Option<IpAddr>,
     pub login: &'a Login,
     pub client_id: &'a str,
     /// Subscribed to after CONNACK.
@@ -58,9 +62,9 @@ pub struct Opening<'a> {
 /// A connection with CONNACK, and SUBACK if it subscribes.
 #[derive(Debug)]
 pub struct Opened {
-    pub stream: TcpStream,
+    pub stream: Stream,
     pub granted: Granted,
-    /// Bytes that came after the last answer.
+    /// Bytes that came beside the answers.
     pub leftover: Vec<u8>,
     /// From the connect call to CONNACK, ns.
     pub took: u64,
@@ -81,12 +85,14 @@ async fn open_patiently(
     started: u64,
     stage: &mut &'static str,
 ) -> Result<Opened, ConnectFailure> {
-    let mut stream = dial(opening.server, opening.source).await.map_err(|error| ConnectFailure::Socket(explain(&error)))?;
+    let dialled = dial(opening.server, opening.source, stage).await;
+    let mut stream = dialled.map_err(|error| ConnectFailure::Socket(explain(&error)))?;
     let protocol = opening.login.protocol;
     let mut received = vec![];
 
     *stage = "waiting for CONNACK";
-    let answer = exchange(&mut stream, &control::connect(opening.login, opening.client_id), &mut received, stage).await?;
+    let answer =
+        exchange(&mut stream, &control::connect(opening.login, opening.client_id), &mut received, CONNACK, stage).await?;
     let granted = control::connack(protocol, &answer)?;
     let took = clock.now() - started;
     if granted.maximum_qos < opening.qos {
@@ -99,45 +105,41 @@ async fn open_patiently(
     if !opening.filters.is_empty() {
         *stage = "waiting for SUBACK";
         let packet = control::subscribe(protocol, NonZeroU16::MIN, opening.filters, opening.qos);
-        let answer = exchange(&mut stream, &packet, &mut received, stage).await?;
+        let answer = exchange(&mut stream, &packet, &mut received, SUBACK, stage).await?;
         control::suback(protocol, &answer, opening.filters, opening.qos)?;
     }
     Ok(Opened { stream, granted, leftover: received, took })
 }
 
-async fn dial(server: SocketAddr, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
-    let socket = if server.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_nodelay(true)?;
-    if let Some(source) = source {
-        // Without this the kernel reserves a port for the address alone, and all servers share one range.
-        setsockopt(&socket, IpBindAddressNoPort, &true)?;
-        socket.bind(SocketAddr::from((source, 0)))?;
-    }
-    socket.connect(server).await
-}
-
-/// Sends a packet and returns the next one that arrives, taken from `received`.
+/// Sends a packet and returns the answer of the type `wanted`, taken from `received`. Messages that come before it stay there.
 async fn exchange(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     packet: &[u8],
     received: &mut Vec<u8>,
+    wanted: u8,
     stage: &'static str,
 ) -> Result<Vec<u8>, ConnectFailure> {
     let broken = |error: io::Error| ConnectFailure::Socket(explain(&error));
     stream.write_all(packet).await.map_err(broken)?;
+    stream.flush().await.map_err(broken)?;
+    let mut looked = 0;
     loop {
-        match scan::frame(received) {
+        match scan::frame(&received[looked..]) {
+            Scan::Frame(frame) if wanted != CONNACK && matches!(frame.kind(), scan::PUBLISH | 0x60) => {
+                looked += frame.whole.len();
+                continue;
+            }
             Scan::Frame(frame) => {
-                let rest = received.split_off(frame.whole.len());
-                return Ok(std::mem::replace(received, rest));
+                let end = looked + frame.whole.len();
+                return Ok(received.drain(looked..end).collect());
             }
             Scan::Malformed => return Err(ControlError::Malformed("its length is not MQTT".to_owned()).into()),
             Scan::Incomplete if received.len() > LONGEST_ANSWER => {
-                return Err(ControlError::Malformed("it is longer than 64 KB".to_owned()).into());
+                return Err(ControlError::Malformed("64 MB came before it".to_owned()).into());
             }
             Scan::Incomplete => {}
         }
-        let mut chunk = [0; 512];
+        let mut chunk = [0; 4_096];
         match stream.read(&mut chunk).await.map_err(broken)? {
             0 => return Err(ConnectFailure::Closed(stage)),
             read => received.extend_from_slice(&chunk[..read]),
@@ -151,6 +153,9 @@ fn explain(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".to_owned(),
         io::ErrorKind::AddrNotAvailable => {
             "no source port is left; wait a minute for closed connections to be forgotten, or use fewer --conns".to_owned()
+        }
+        _ if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            format!("TLS: {error}; --ca FILE names the authority to trust, --insecure asks for none")
         }
         _ => error.to_string(),
     }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::clock::Clock;
 use crate::wire::Protocol;
 use crate::wire::control;
+use crate::wire::reason;
 use crate::wire::scan::{self, Frame, Scan};
 
 use super::live::{Live, add};
 use super::publisher::Publisher;
+use super::stream::Stream;
 use super::subscriber::{Subscriber, answer};
 use super::tally::Tally;
 
@@ -45,6 +46,8 @@ pub struct Connection {
     out: Vec<u8>,
     /// How much of `out` is written.
     written: usize,
+    /// What was written is on its way: TLS and WebSocket have buffers of their own.
+    flushed: bool,
     /// The beginning of a packet whose rest has not arrived.
     tail: Vec<u8>,
     waker: Option<Waker>,
@@ -57,8 +60,17 @@ pub struct Connection {
 impl Connection {
     /// `leftover` came after the handshake: a server may send messages right behind its SUBACK.
     pub fn new(role: Role, leftover: &[u8], bench: &Bench) -> Self {
-        let mut connection =
-            Self { role, out: vec![], written: 0, tail: vec![], waker: None, closing: false, lost: None, ended: false };
+        let mut connection = Self {
+            role,
+            out: vec![],
+            written: 0,
+            flushed: true,
+            tail: vec![],
+            waker: None,
+            closing: false,
+            lost: None,
+            ended: false,
+        };
         match connection.digest(leftover, bench.clock.now(), bench) {
             Ok(used) => connection.tail.extend_from_slice(&leftover[used..]),
             Err(reason) => connection.lost = Some(reason),
@@ -129,7 +141,7 @@ impl Connection {
                 let (packet_id, reason) =
                     frame.acknowledgement().ok_or("the server sent an acknowledgement without identifier")?;
                 if reason >= 0x80 {
-                    return Err(format!("the server refused a PUBLISH (reason {reason:#04x})"));
+                    return Err(format!("the server refused a PUBLISH: {} (code {reason:#04x})", reason::words(reason)));
                 }
                 let taken = if frame.kind() == scan::PUBACK {
                     publisher.acknowledge(packet_id, now, tally)
@@ -168,7 +180,7 @@ impl Connection {
     }
 
     /// Reads once, sends what that made possible, writes once. Ready when the connection has ended.
-    fn turn(&mut self, stream: &mut TcpStream, bench: &Bench, context: &mut Context<'_>) -> Poll<Result<(), String>> {
+    fn turn(&mut self, stream: &mut Stream, bench: &Bench, context: &mut Context<'_>) -> Poll<Result<(), String>> {
         let mut progress = false;
         {
             let mut buffer = bench.buffer.borrow_mut();
@@ -199,6 +211,7 @@ impl Connection {
             match Pin::new(&mut *stream).poll_write(context, &self.out[self.written..]) {
                 Poll::Ready(Ok(written)) => {
                     self.written += written;
+                    self.flushed = false;
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(format!("writing failed: {error}"))),
@@ -208,8 +221,16 @@ impl Connection {
         if self.written == self.out.len() {
             self.out.clear();
             self.written = 0;
-            if self.closing {
-                return Poll::Ready(Ok(()));
+            if !self.flushed {
+                match Pin::new(&mut *stream).poll_flush(context) {
+                    Poll::Ready(Ok(())) => self.flushed = true,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(format!("writing failed: {error}"))),
+                    Poll::Pending => {}
+                }
+            }
+            if self.closing && self.flushed {
+                // With TLS and WebSocket a close without goodbye is an error to the other side.
+                return Pin::new(&mut *stream).poll_shutdown(context).map(|_| Ok(()));
             }
         }
         if progress {
@@ -227,7 +248,7 @@ enum Taken {
 }
 
 /// Runs a connection until it is closed or lost.
-pub async fn drive(connection: Rc<RefCell<Connection>>, mut stream: TcpStream, bench: Rc<Bench>) {
+pub async fn drive(connection: Rc<RefCell<Connection>>, mut stream: Stream, bench: Rc<Bench>) {
     let result = std::future::poll_fn(|context| {
         let mut connection = connection.borrow_mut();
         if !connection.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {

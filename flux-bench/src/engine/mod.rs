@@ -11,6 +11,7 @@ mod publisher;
 pub mod recorder;
 mod run;
 mod schedule;
+mod stream;
 mod subscriber;
 pub mod tally;
 pub mod timeline;

@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -84,8 +84,8 @@ pub async fn run<I: Future<Output = ()>>(
     observer: &mut dyn Observer,
     interrupt: I,
 ) -> Result<Outcome, RunError> {
-    limits::raise_descriptors(settings.connections())?;
-    let sources: Arc<[Ipv4Addr]> = limits::source_addresses(settings.server, settings.connections())?.into();
+    limits::raise_descriptors(settings.connections(), 1)?;
+    let sources: Arc<[IpAddr]> = limits::source_addresses(&settings.bind, &settings.servers, settings.connections())?.into();
     let clock = Clock::start();
     let run = run_number(settings.seed);
     let settings = Arc::new(settings);
@@ -188,7 +188,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
                 Some(source) if connected => RunError::Connect {
                     failed: totals.failed,
                     wanted: self.settings.connections(),
-                    url: self.settings.url.clone(),
+                    url: self.settings.url(),
                     source: Box::new(source),
                 },
                 _ => RunError::Interrupted,

@@ -1,6 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,6 +14,7 @@ use crate::audit::ledger::Inbox;
 use crate::audit::settle::Outbox;
 use crate::clock::Clock;
 use crate::load::pace::Pace;
+use crate::plan::server::Server;
 use crate::plan::settings::{Load, Scenario, Settings};
 use crate::plan::wiring::Wiring;
 use crate::wire::Protocol;
@@ -62,7 +63,7 @@ pub struct Orders {
     pub settings: Arc<Settings>,
     pub wiring: Arc<Wiring>,
     pub run: u32,
-    pub sources: Arc<[Ipv4Addr]>,
+    pub sources: Arc<[IpAddr]>,
     pub clock: Clock,
     /// When connecting began, ns.
     pub began: u64,
@@ -217,7 +218,7 @@ impl Worker {
             _ => 0,
         };
         let opening = Opening {
-            server: settings.server,
+            server: self.server(client),
             source,
             login: &login,
             client_id: &client_id,
@@ -235,6 +236,16 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Dealt out by number, so that a publisher and the subscriber of its pair share a server, or with --cross-node do not.
+    fn server(&self, client: Client) -> &Server {
+        let settings = &self.orders.settings;
+        let place = match client {
+            Client::Idle(number) | Client::Publisher(number) => number,
+            Client::Subscriber(number) => number + usize::from(settings.cross_node),
+        };
+        &settings.servers[place % settings.servers.len()]
     }
 
     fn keep(&self, client: Client, opened: Opened) {
@@ -335,7 +346,7 @@ impl Worker {
         for number in (0..settings.subscribers).skip(self.orders.worker).step_by(settings.workers) {
             let client_id = format!("fb{:08x}s{number}", self.orders.run);
             let opening = Opening {
-                server: settings.server,
+                server: self.server(Client::Subscriber(number)),
                 source: None,
                 login: &login,
                 client_id: &client_id,

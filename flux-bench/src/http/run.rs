@@ -70,7 +70,7 @@ pub async fn run<I: Future<Output = ()>>(
     observer: &mut dyn Observer,
     interrupt: I,
 ) -> Result<Outcome, RunError> {
-    limits::raise_descriptors(settings.connections)?;
+    limits::raise_descriptors(settings.connections, 1)?;
     let dialler = Dialler::new(&settings.address, settings.ca_file.as_ref())?;
     let clock = Clock::start();
     let number = run_number(settings.seed);

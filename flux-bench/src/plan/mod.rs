@@ -3,5 +3,7 @@
 //! Invariant: a plan that was made is consistent; whatever is wrong with the flags was said while making it.
 
 pub mod limits;
+pub mod mix;
+pub mod server;
 pub mod settings;
 pub mod wiring;

@@ -1,9 +1,11 @@
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::wire::control::Login;
+
+use super::limits::Bind;
+use super::server::Server;
 
 /// Who talks to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -43,9 +45,12 @@ pub enum Load {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub scenario: Scenario,
-    /// As the user wrote it.
-    pub url: String,
-    pub server: SocketAddr,
+    /// At least one; clients are dealt out over them.
+    pub servers: Vec<Server>,
+    /// Each subscriber on the server after its publisher's.
+    pub cross_node: bool,
+    /// The addresses that connections come from.
+    pub bind: Bind,
     pub login: Login,
     /// Connections that neither publish nor subscribe.
     pub idle: usize,
@@ -75,16 +80,21 @@ impl Settings {
     pub fn connections(&self) -> usize {
         self.idle + self.publishers + self.subscribers
     }
+
+    /// The servers as the user wrote them.
+    pub fn url(&self) -> String {
+        self.servers.iter().map(|server| server.url.as_str()).collect::<Vec<_>>().join(",")
+    }
 }
 
 #[cfg(test)]
 pub fn test_settings() -> Settings {
-    use crate::wire::Protocol;
     Settings {
         scenario: Scenario::Pair,
-        url: String::new(),
-        server: SocketAddr::from(([127, 0, 0, 1], 1)),
-        login: Login { protocol: Protocol::V4, keep_alive: 60, persistent: false, username: None, password: None },
+        servers: vec![Server::tcp(([127, 0, 0, 1], 1).into())],
+        cross_node: false,
+        bind: Bind::Auto,
+        login: Login::default(),
         idle: 0,
         publishers: 1,
         subscribers: 1,

@@ -111,7 +111,7 @@ fn asked(settings: &Settings) -> model::Settings {
     let sends = settings.scenario != Scenario::Conns;
     let count = |count: usize| Some(count as u64);
     model::Settings {
-        urls: vec![settings.url.clone()],
+        urls: settings.servers.iter().map(|server| server.url.clone()).collect(),
         protocol: format!("MQTT {}", settings.login.protocol.name()),
         connections: settings.connections() as u64,
         publishers: count(settings.publishers),
@@ -129,8 +129,24 @@ fn asked(settings: &Settings) -> model::Settings {
         persistent: Some(settings.login.persistent),
         seed: settings.seed,
         workers: settings.workers as u64,
-        options: BTreeMap::new(),
+        options: options(settings),
     }
+}
+
+/// What is not as it is by default.
+fn options(settings: &Settings) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::new();
+    let mut transports: Vec<_> = settings.servers.iter().map(|server| server.transport.name()).collect();
+    transports.sort_unstable();
+    transports.dedup();
+    if transports != ["tcp"] {
+        options.insert("over".to_owned(), transports.join(","));
+    }
+    if settings.servers.len() > 1 {
+        let spread = if settings.cross_node { "across" } else { "each" };
+        options.insert("servers".to_owned(), format!("{} ({spread})", settings.servers.len()));
+    }
+    options
 }
 
 fn costs(outcome: &Outcome) -> Costs {

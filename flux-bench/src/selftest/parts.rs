@@ -1,13 +1,13 @@
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::engine::outcome::Outcome;
 use crate::engine::{self, Observer, Phase, RunError, Totals};
+use crate::plan::limits::Bind;
+use crate::plan::server::Server;
 use crate::plan::settings::{Load, Scenario, Settings};
-use crate::wire::Protocol;
 use crate::wire::control::Login;
 
 use super::broker::Broker;
@@ -124,7 +124,7 @@ async fn stalled() -> Result<Part, SelftestError> {
 /// The outcome, what the server did, and how many messages it held back for ever.
 async fn measure(settings: Settings, faults: Faults) -> Result<(Outcome, Committed, u64), SelftestError> {
     let broker = Broker::bind(faults).await?;
-    let settings = Settings { server: broker.address()?, ..settings };
+    let settings = Settings { servers: vec![Server::tcp(broker.address()?)], ..settings };
     let books = broker.books();
     let server = tokio::spawn(broker.serve());
     let outcome = Box::pin(engine::run(settings, &mut Silent, std::future::pending())).await;
@@ -136,9 +136,10 @@ async fn measure(settings: Settings, faults: Faults) -> Result<(Outcome, Committ
 fn settings() -> Settings {
     Settings {
         scenario: Scenario::Pair,
-        url: "the built-in server".to_owned(),
-        server: SocketAddr::from(([127, 0, 0, 1], 0)),
-        login: Login { protocol: Protocol::V4, keep_alive: 60, persistent: false, username: None, password: None },
+        servers: vec![],
+        cross_node: false,
+        bind: Bind::Auto,
+        login: Login::default(),
         idle: 0,
         publishers: 4,
         subscribers: 4,

@@ -5,7 +5,7 @@ use rmqtt_codec::types::{Protocol as Level, QoS};
 use rmqtt_codec::{v3, v5};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::Protocol;
+use super::{Protocol, reason};
 
 /// What a connection is opened with.
 #[derive(Debug, Clone)]
@@ -13,10 +13,19 @@ pub struct Login {
     pub protocol: Protocol,
     /// Seconds.
     pub keep_alive: u16,
-    /// A session that outlives its connection: clean session 0, or in MQTT 5 an expiry of an hour.
+    /// A session that outlives its connection: clean session 0, or in MQTT 5 an expiry.
     pub persistent: bool,
+    /// Seconds that a persistent session is kept (MQTT 5): long enough for every drill, not for ever.
+    pub session_expiry: u32,
     pub username: Option<String>,
     pub password: Option<String>,
+}
+
+impl Default for Login {
+    /// MQTT 3.1.1, a clean session, nobody in particular.
+    fn default() -> Self {
+        Self { protocol: Protocol::V4, keep_alive: 60, persistent: false, session_expiry: 3_600, username: None, password: None }
+    }
 }
 
 /// What the server grants in CONNACK.
@@ -25,6 +34,9 @@ pub struct Granted {
     /// How many QoS 1 and 2 messages may be unacknowledged (MQTT 5 §3.2.2.3.3); 65,535 in version 3.
     pub receive_maximum: u16,
     pub maximum_qos: u8,
+    /// The server has kept the session of this client.
+    pub session_present: bool,
+    pub retain_available: bool,
     /// Bytes.
     pub maximum_packet_size: Option<u32>,
 }
@@ -33,7 +45,7 @@ pub struct Granted {
 pub enum ControlError {
     #[error("the server refused the connection: {reason} (code {code})")]
     Refused { code: u8, reason: String },
-    #[error("the server refused the subscription to {filter} (code {code:#04x})")]
+    #[error("the server refused the subscription to {filter}: {} (code {code:#04x})", reason::words(*code))]
     SubscriptionRefused { filter: String, code: u8 },
     #[error("the server granted QoS {granted} to {filter} where QoS {wanted} was asked")]
     LowerQos { filter: String, wanted: u8, granted: u8 },
@@ -42,9 +54,6 @@ pub enum ControlError {
     #[error("the server's answer could not be read: {0}")]
     Malformed(String),
 }
-
-/// Seconds a persistent session is kept for us should the run be killed: long enough for every drill, not for ever.
-const SESSION_EXPIRY: u32 = 3_600;
 
 pub const PING: [u8; 2] = [0xc0, 0x00];
 
@@ -63,7 +72,7 @@ pub fn connect(login: &Login, client_id: &str) -> BytesMut {
         Protocol::V5 => encode_v5(v5::Packet::from(v5::Connect {
             clean_start: !login.persistent,
             keep_alive: login.keep_alive,
-            session_expiry_interval_secs: if login.persistent { SESSION_EXPIRY } else { 0 },
+            session_expiry_interval_secs: if login.persistent { login.session_expiry } else { 0 },
             client_id: client_id.to_owned().into(),
             username: login.username.clone().map(Into::into),
             password: login.password.clone().map(Into::into),
@@ -76,9 +85,13 @@ pub fn connect(login: &Login, client_id: &str) -> BytesMut {
 pub fn connack(protocol: Protocol, frame: &[u8]) -> Result<Granted, ControlError> {
     match protocol {
         Protocol::V4 => match decode_v3(frame)? {
-            v3::Packet::ConnectAck(ack) if ack.return_code == v3::ConnectAckReason::ConnectionAccepted => {
-                Ok(Granted { receive_maximum: u16::MAX, maximum_qos: 2, maximum_packet_size: None })
-            }
+            v3::Packet::ConnectAck(ack) if ack.return_code == v3::ConnectAckReason::ConnectionAccepted => Ok(Granted {
+                receive_maximum: u16::MAX,
+                maximum_qos: 2,
+                session_present: ack.session_present,
+                retain_available: true,
+                maximum_packet_size: None,
+            }),
             v3::Packet::ConnectAck(ack) => Err(ControlError::Refused {
                 code: ack.return_code.into(),
                 reason: ack.return_code.reason().trim_start_matches("Connection Refused, ").to_owned(),
@@ -89,14 +102,17 @@ pub fn connack(protocol: Protocol, frame: &[u8]) -> Result<Granted, ControlError
             v5::Packet::ConnectAck(ack) if ack.reason_code == v5::ConnectAckReason::Success => Ok(Granted {
                 receive_maximum: ack.receive_max.get(),
                 maximum_qos: ack.max_qos.value(),
+                session_present: ack.session_present,
+                retain_available: ack.retain_available,
                 maximum_packet_size: ack.max_packet_size,
             }),
             v5::Packet::ConnectAck(ack) => Err(ControlError::Refused {
                 code: ack.reason_code.into(),
-                reason: ack.reason_string.map_or_else(|| ack.reason_code.reason().to_owned(), |text| text.to_string()),
+                reason: explained(reason::words(ack.reason_code.into()), ack.reason_string.as_deref()),
             }),
             v5::Packet::Disconnect(packet) => {
-                Err(ControlError::Refused { code: packet.reason_code.into(), reason: format!("{:?}", packet.reason_code) })
+                let code = packet.reason_code.into();
+                Err(ControlError::Refused { code, reason: explained(reason::words(code), packet.reason_string.as_deref()) })
             }
             other => Err(ControlError::Unexpected(format!("{other:?}"))),
         },
@@ -166,9 +182,18 @@ pub fn farewell(frame: &[u8]) -> String {
     match decode_v5(frame) {
         Ok(v5::Packet::Disconnect(packet)) => {
             let code = u8::from(packet.reason_code);
-            format!("the server sent DISCONNECT {:?} ({code:#04x})", packet.reason_code)
+            let why = explained(reason::words(code), packet.reason_string.as_deref());
+            format!("the server sent DISCONNECT: {why} (code {code:#04x})")
         }
         _ => "the server sent a DISCONNECT that could not be read".to_owned(),
+    }
+}
+
+/// The code's meaning, and what the server had to say beside it.
+fn explained(meaning: &str, said: Option<&str>) -> String {
+    match said.filter(|said| !said.is_empty()) {
+        Some(said) => format!("{meaning}, {said}"),
+        None => meaning.to_owned(),
     }
 }
 
@@ -208,6 +233,20 @@ mod tests {
     fn a_refusal_names_the_reason() {
         let refused = connack(Protocol::V4, &[0x20, 2, 0, 5]).unwrap_err();
         assert_eq!(refused, ControlError::Refused { code: 5, reason: "not authorized".to_owned() });
+    }
+
+    #[test]
+    fn in_version_5_a_refusal_names_the_code_and_what_the_server_says() {
+        let refused = connack(Protocol::V5, &[0x20, 8, 0, 0x86, 5, 0x1f, 0, 2, b'n', b'o']).unwrap_err();
+        assert_eq!(refused, ControlError::Refused { code: 0x86, reason: "bad user name or password, no".to_owned() });
+        assert_eq!(farewell(&[0xe0, 2, 0x8e, 0]), "the server sent DISCONNECT: session taken over (code 0x8e)");
+    }
+
+    #[test]
+    fn a_persistent_session_of_version_5_says_how_long_it_is_kept() {
+        let login = Login { protocol: Protocol::V5, persistent: true, session_expiry: 77, ..Default::default() };
+        let Ok(v5::Packet::Connect(packet)) = decode_v5(&connect(&login, "c")) else { panic!("a CONNECT") };
+        assert_eq!((packet.clean_start, packet.session_expiry_interval_secs), (false, 77));
     }
 
     #[test]
