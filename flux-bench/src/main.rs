@@ -28,6 +28,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Http(arguments) => runtime.block_on(commands::http::http(&arguments)),
         Command::Selftest { messages, read } => runtime.block_on(commands::selftest::selftest(messages, &read)),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
+        Command::Report(arguments) => commands::report::report(&arguments),
         Command::Runs { command: RunsCommand::List { read } } => commands::kept::list(&read),
         Command::Runs { command: RunsCommand::Show { run, read } } => commands::kept::one(&run, &read),
         #[cfg(feature = "baseline")]

@@ -6,6 +6,7 @@ pub use flux_core::output::Format;
 use super::compare::CompareArguments;
 use super::http::HttpArguments;
 use super::mqtt::MqttArguments;
+use super::report::ReportArguments;
 
 /// Loads MQTT and HTTP servers in open loop and says whether they keep their promises
 #[derive(Debug, Parser)]
@@ -31,6 +32,8 @@ pub enum Command {
     },
     /// Say whether runs are worse than others
     Compare(CompareArguments),
+    /// Make a report of a run that was kept
+    Report(ReportArguments),
     /// The runs that were kept
     Runs {
         #[command(subcommand)]
@@ -109,6 +112,7 @@ impl Command {
     pub fn wants_json(&self) -> bool {
         let format = match self {
             Command::Mqtt(arguments) => arguments.output,
+            Command::Report(arguments) => return arguments.json,
             Command::Compare(arguments) => arguments.read.output,
             Command::Http(arguments) => arguments.output,
             Command::Selftest { read, .. } => read.output,

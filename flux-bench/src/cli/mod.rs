@@ -11,5 +11,6 @@ pub mod keeping;
 pub mod mqtt;
 pub mod quantity;
 pub mod repeating;
+pub mod report;
 pub mod target;
 pub mod tls;

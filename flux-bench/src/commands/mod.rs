@@ -7,6 +7,7 @@ pub mod http;
 mod interrupt;
 pub mod kept;
 pub mod mqtt;
+pub mod report;
 mod rounds;
 pub mod runs;
 pub mod selftest;

@@ -69,7 +69,7 @@ fn next(run: &Run) -> String {
         (Conclusion::Invalid, Some(rate)) => format!("{command} --rate {}   a rate it can keep", (rate / 2.0).ceil()),
         (Conclusion::AuditBroken, _) => {
             format!(
-                "flux-bench report {} --html run.html   the first messages that went wrong; the server's log may say why",
+                "flux-bench report {} --html --out run.html   the first messages that went wrong; the server's log may say why",
                 run.id
             )
         }

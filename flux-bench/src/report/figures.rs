@@ -50,7 +50,7 @@ pub const FIGURES: [Figure; 8] = [
     },
     Figure {
         id: "server-cpu",
-        title: "server CPU each",
+        title: "CPU per message",
         unit: Unit::Microseconds,
         better: Better::Lower,
         of: |run| run.costs.server_microseconds_per_delivery.or(run.costs.server_microseconds_per_request),

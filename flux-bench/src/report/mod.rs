@@ -8,10 +8,12 @@ pub mod failure;
 pub mod figures;
 #[cfg(test)]
 pub mod fixture;
+pub mod markdown;
 pub mod measured;
 pub mod measured_http;
 pub mod model;
 pub mod number;
+pub mod page;
 pub mod progress;
 pub mod series;
 pub mod side;
