@@ -1,12 +1,19 @@
+use std::time::Duration;
+
+use crate::plan::limits::{Bind, LARGEST_PAYLOAD};
+use crate::plan::mix::Mix;
 use crate::plan::server::Server;
-use crate::plan::settings::{Load, Scenario, Settings};
+use crate::plan::settings::{Driver, Load, Scenario, Settings};
 use crate::report::failure::Failure;
 use crate::watch::locate;
 use crate::watch::process::Process;
+use crate::wire::payload::Payload;
 use crate::wire::stamp::STAMP_BYTES;
 
+use super::cast::{Cast, Wanted};
 use super::mqtt::MqttArguments;
-use super::quantity::Rate;
+use super::payload::payload;
+use super::quantity::{Offered, Rate};
 
 /// What the single-node target asks for.
 const DELIVERIES_PER_SECOND: f64 = 50_000.0;
@@ -14,47 +21,43 @@ const DELIVERIES_PER_SECOND: f64 = 50_000.0;
 /// More threads than this take from a server on the same machine more than they give.
 const WORKERS: usize = 2;
 
-/// Who does what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cast {
-    publishers: usize,
-    subscribers: usize,
-    idle: usize,
-}
-
 /// Fills in what was not said and refuses what cannot be.
 pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
-    let cast = cast(arguments.scenario, arguments.conns, arguments.pubs, arguments.subs)?;
-    if arguments.size < STAMP_BYTES {
-        return Err(Failure::usage(format!(
-            "--size {} is too small: time stamp and sequence number need {STAMP_BYTES}",
-            arguments.size
-        )));
-    }
-    if arguments.size > 16 * 1_024 * 1_024 {
-        return Err(Failure::usage("--size is 16M at most"));
-    }
-    if arguments.duration.is_zero() {
-        return Err(Failure::usage("--duration is longer than 0"));
-    }
-    let topics = arguments.topics.unwrap_or(match arguments.scenario {
+    let scenario = arguments.scenario;
+    let target = &arguments.target;
+    let churn = match arguments.churn {
+        Some(Rate::PerSecond(rate)) => Some(rate),
+        Some(Rate::Max) => return Err(Failure::usage("--churn is a number per second")),
+        None => None,
+    };
+    let wanted = Wanted { conns: arguments.conns, pubs: arguments.pubs, subs: arguments.subs, churn };
+    let cast = Cast::of(scenario, wanted, target.persistent)?;
+    let mix = mix(arguments)?;
+    possible(arguments)?;
+    let topics = arguments.topics.unwrap_or(match scenario {
         Scenario::Pair => cast.publishers.max(cast.subscribers),
+        Scenario::Storm => cast.subscribers,
+        Scenario::Retained => 1_000,
         _ => cast.publishers,
     });
-    if topics == 0 && arguments.scenario != Scenario::Conns {
+    if topics == 0 && scenario.publishes() {
         return Err(Failure::usage("--topics is 1 at least"));
     }
-    let conns = arguments.scenario == Scenario::Conns;
-    let fan = match arguments.scenario {
-        Scenario::FanIn | Scenario::FanOut => cast.subscribers.max(1),
-        _ => 1,
+    let connects_only = !scenario.publishes() || scenario.recovers();
+    let (load, connect_rate) = match arguments.rate {
+        Some(Offered::Ramp { from, to, over }) if !connects_only => (Load::Ramp { from, to, over }, None),
+        Some(Offered::Ramp { .. }) => return Err(Failure::usage(format!("{} has no rate that changes", scenario.name()))),
+        Some(Offered::Steady(Rate::PerSecond(rate))) if connects_only => (Load::Unpaced, Some(rate)),
+        Some(Offered::Steady(Rate::PerSecond(rate))) => (Load::Paced(rate), None),
+        Some(Offered::Steady(Rate::Max)) if scenario == Scenario::Device => {
+            return Err(Failure::usage("a fleet has a rate: devices do not send as fast as they can").hint("--rate 10k"));
+        }
+        Some(Offered::Steady(Rate::Max)) => (Load::Unpaced, None),
+        None if connects_only => (Load::Unpaced, None),
+        None => (Load::Paced(usual_rate(scenario, cast, arguments.groups)), None),
     };
-    let load = match arguments.rate {
-        None => Load::Paced(DELIVERIES_PER_SECOND / fan as f64),
-        Some(Rate::PerSecond(rate)) => Load::Paced(rate),
-        Some(Rate::Max) => Load::Unpaced,
-    };
-    let servers = arguments.target.servers()?;
+    let ramp = arguments.ramp.filter(|ramp| !ramp.is_zero());
+    let servers = target.servers()?;
     let pid = match arguments.pid {
         Some(pid) if !Process::of(pid).exists() => {
             return Err(
@@ -64,31 +67,114 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
         Some(pid) => Some(pid),
         None => the_process(&servers),
     };
+    let mut login = target.login();
+    login.persistent |= scenario == Scenario::Storm;
     Ok(Settings {
-        scenario: arguments.scenario,
+        scenario,
         servers,
-        cross_node: arguments.target.cross_node,
-        bind: arguments.target.bind.clone(),
-        login: arguments.target.login(),
+        cross_node: target.cross_node,
+        bind: target.bind.clone(),
+        login,
+        driver: arguments.driver,
         idle: cast.idle,
+        devices: cast.devices,
         publishers: cast.publishers,
         subscribers: cast.subscribers,
         topics,
-        qos: arguments.qos,
-        size: arguments.size,
+        groups: arguments.groups,
+        topic: arguments.topic.clone(),
+        mix,
+        payload: what(arguments)?,
+        retain: arguments.retain || scenario == Scenario::Retained,
         load,
-        connect_rate: match arguments.rate {
-            Some(Rate::PerSecond(rate)) if conns => Some(rate),
-            _ => None,
-        },
+        arrival: arguments.arrival,
+        queued: arguments.queued as u64,
+        connect_rate: ramp.map(|ramp| cast.all() as f64 / ramp.as_secs_f64()).or(connect_rate),
+        churn,
         duration: arguments.duration,
-        warmup: if conns { Default::default() } else { arguments.warmup },
+        warmup: if scenario == Scenario::Conns { Duration::ZERO } else { arguments.warmup },
         inflight: arguments.inflight,
         seed: arguments.seed,
-        drain_quiet: arguments.drain,
         workers: workers(arguments.workers, cast),
+        drain_quiet: arguments.drain,
         pid,
+        flaw: None,
     })
+}
+
+/// What makes no sense together.
+fn possible(arguments: &MqttArguments) -> Result<(), Failure> {
+    let scenario = arguments.scenario;
+    if arguments.duration.is_zero() {
+        return Err(Failure::usage("--duration is longer than 0"));
+    }
+    if arguments.groups == 0 || arguments.queued == 0 {
+        return Err(Failure::usage("--groups and --queued are 1 at least"));
+    }
+    if arguments.topic.is_some() && !matches!(scenario, Scenario::Pub | Scenario::Sub) {
+        return Err(Failure::usage("--topic is for pub and sub; the other scenarios choose topics that nobody else uses"));
+    }
+    let named = arguments.topic.as_deref().unwrap_or_default();
+    if scenario == Scenario::Pub && (named.contains(['#', '+']) || named.starts_with('$')) {
+        return Err(Failure::usage(format!("--topic {named} cannot be published to: wildcards are for filters")));
+    }
+    if arguments.churn.is_some() && (scenario.recovers() || scenario == Scenario::Conns) {
+        return Err(Failure::usage(format!("--churn goes with messages being sent, which {} does not do", scenario.name())));
+    }
+    let simple = matches!(scenario, Scenario::Pair | Scenario::FanIn | Scenario::FanOut);
+    if arguments.driver == Driver::Rumqttc {
+        if !simple {
+            return Err(Failure::usage("--driver rumqttc runs pair, fan-in and fan-out").hint("leave --driver out"));
+        }
+        if arguments.churn.is_some() || arguments.target.persistent || arguments.target.protocol != 4 {
+            return Err(Failure::usage("--driver rumqttc speaks MQTT 3.1.1 with clean sessions, and no client leaves")
+                .hint("leave --driver, or --protocol, --persistent and --churn out"));
+        }
+        if arguments.target.bind != Bind::Auto || arguments.ramp.is_some() {
+            return Err(Failure::usage("--driver rumqttc chooses its addresses itself and connects one by one")
+                .hint("leave --driver, or --bind and --ramp out"));
+        }
+    }
+    Ok(())
+}
+
+fn mix(arguments: &MqttArguments) -> Result<Mix, Failure> {
+    let scenario = arguments.scenario;
+    let mix = match arguments.qos {
+        Some(mix) => mix,
+        None if scenario == Scenario::Device => Mix::parse("0=70,1=25,2=5").map_err(Failure::usage)?,
+        None => Mix::only(1),
+    };
+    if scenario.recovers() && mix.lowest() == 0 {
+        return Err(Failure::usage(format!("{} needs QoS 1 or 2: what is stored is acknowledged", scenario.name())));
+    }
+    Ok(mix)
+}
+
+fn what(arguments: &MqttArguments) -> Result<Payload, Failure> {
+    if let Some(text) = &arguments.payload {
+        return payload(text);
+    }
+    if arguments.size < STAMP_BYTES {
+        return Err(Failure::usage(format!(
+            "--size {} is too small: time stamp and sequence number need {STAMP_BYTES}",
+            arguments.size
+        )));
+    }
+    if arguments.size > LARGEST_PAYLOAD {
+        return Err(Failure::usage("--size is 16M at most"));
+    }
+    Ok(Payload::Filler(arguments.size))
+}
+
+/// As many messages as make the deliveries that the single-node target asks for; a fleet sends what a fleet does.
+fn usual_rate(scenario: Scenario, cast: Cast, groups: usize) -> f64 {
+    match scenario {
+        Scenario::Device => cast.devices as f64,
+        Scenario::FanIn | Scenario::FanOut => DELIVERIES_PER_SECOND / cast.subscribers.max(1) as f64,
+        Scenario::Shared => DELIVERIES_PER_SECOND / groups as f64,
+        _ => DELIVERIES_PER_SECOND,
+    }
 }
 
 /// Of one server on this machine; the processes of several are named with --nodes.
@@ -100,83 +186,5 @@ fn the_process(servers: &[Server]) -> Option<u32> {
 
 fn workers(wanted: Option<usize>, cast: Cast) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    wanted.unwrap_or(cores.min(WORKERS)).clamp(1, (cast.publishers + cast.subscribers + cast.idle).max(1))
-}
-
-fn cast(scenario: Scenario, conns: Option<usize>, pubs: Option<usize>, subs: Option<usize>) -> Result<Cast, Failure> {
-    if scenario == Scenario::Conns {
-        if pubs.is_some() || subs.is_some() {
-            return Err(Failure::usage("conns opens connections only; --pubs and --subs are for pair, fan-in and fan-out"));
-        }
-        let idle = conns.unwrap_or(10_000);
-        return if idle == 0 {
-            Err(Failure::usage("--conns is 1 at least"))
-        } else {
-            Ok(Cast { publishers: 0, subscribers: 0, idle })
-        };
-    }
-    let total = conns.unwrap_or(0);
-    let (publishers, subscribers) = match scenario {
-        Scenario::FanIn => {
-            let subscribers = subs.unwrap_or(1);
-            (pubs.unwrap_or(if conns.is_some() { total.saturating_sub(subscribers) } else { 100 }), subscribers)
-        }
-        Scenario::FanOut => {
-            let publishers = pubs.unwrap_or(1);
-            (publishers, subs.unwrap_or(if conns.is_some() { total.saturating_sub(publishers) } else { 50 }))
-        }
-        _ => match (pubs, subs) {
-            (Some(pubs), Some(subs)) => (pubs, subs),
-            (Some(same), None) | (None, Some(same)) => (same, same),
-            (None, None) if conns.is_some() => (total / 2, total / 2),
-            (None, None) => (10, 10),
-        },
-    };
-    if publishers == 0 || subscribers == 0 {
-        return Err(
-            Failure::usage("a publisher and a subscriber are needed at least").hint("--conns 2 or more, or --pubs and --subs")
-        );
-    }
-    let Some(idle) = conns.unwrap_or(publishers + subscribers).checked_sub(publishers + subscribers) else {
-        return Err(Failure::usage(format!(
-            "--conns {total} is less than {publishers} publishers and {subscribers} subscribers"
-        )));
-    };
-    Ok(Cast { publishers, subscribers, idle })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn counts(scenario: Scenario, conns: Option<usize>, pubs: Option<usize>, subs: Option<usize>) -> (usize, usize, usize) {
-        let cast = cast(scenario, conns, pubs, subs).unwrap();
-        (cast.publishers, cast.subscribers, cast.idle)
-    }
-
-    #[test]
-    fn connections_are_put_to_use_and_the_rest_is_idle() {
-        use Scenario::*;
-        assert_eq!(counts(Pair, None, None, None), (10, 10, 0));
-        assert_eq!(counts(Pair, Some(10_000), None, None), (5_000, 5_000, 0));
-        assert_eq!(counts(Pair, Some(10_001), None, None), (5_000, 5_000, 1));
-        assert_eq!(counts(Pair, Some(10_000), Some(10), None), (10, 10, 9_980));
-        assert_eq!(counts(FanOut, Some(51), None, None), (1, 50, 0));
-        assert_eq!(counts(FanIn, Some(101), None, None), (100, 1, 0));
-        assert_eq!(counts(Conns, None, None, None), (0, 0, 10_000));
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_with_a_usage_error() {
-        for (scenario, conns, pubs, subs) in [
-            (Scenario::Pair, Some(1), None, None),
-            (Scenario::Pair, Some(10), Some(8), Some(8)),
-            (Scenario::FanIn, Some(1), None, None),
-            (Scenario::FanOut, None, Some(0), None),
-            (Scenario::Conns, Some(10), Some(1), None),
-            (Scenario::Conns, Some(0), None, None),
-        ] {
-            assert_eq!(cast(scenario, conns, pubs, subs).unwrap_err().exit, 2, "{scenario:?} {conns:?} {pubs:?} {subs:?}");
-        }
-    }
+    wanted.unwrap_or(cores.min(WORKERS)).clamp(1, cast.all().max(1))
 }

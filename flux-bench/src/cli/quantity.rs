@@ -1,8 +1,34 @@
+use std::time::Duration;
+
 /// A rate: messages or connections per second, or as many as possible.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rate {
     PerSecond(f64),
     Max,
+}
+
+/// A rate, or one that changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Offered {
+    Steady(Rate),
+    /// Messages per second, evenly from one to the other, which then stays.
+    Ramp {
+        from: f64,
+        to: f64,
+        over: Duration,
+    },
+}
+
+/// What [`rate`] reads, or "1k..50k/60s".
+pub fn offered(text: &str) -> Result<Offered, String> {
+    let Some((from, rest)) = text.split_once("..") else { return rate(text).map(Offered::Steady) };
+    const FORM: &str = "a rate that changes is FROM..TO/TIME: 1k..50k/60s";
+    let (to, over) = rest.split_once('/').ok_or(FORM)?;
+    let over = humantime::parse_duration(over).map_err(|error| format!("{FORM} ({error})"))?;
+    match (rate(from)?, rate(to)?) {
+        (Rate::PerSecond(from), Rate::PerSecond(to)) if !over.is_zero() => Ok(Offered::Ramp { from, to, over }),
+        _ => Err(FORM.to_owned()),
+    }
 }
 
 /// "50000", "50k", "50k/s", "1.5M/s" or "max".
@@ -57,6 +83,16 @@ mod tests {
         assert_eq!(rate("max"), Ok(Rate::Max));
         assert_eq!(bytes("4k"), Ok(4_096));
         assert_eq!(count("10k"), Ok(10_000));
+    }
+
+    #[test]
+    fn a_rate_may_change() {
+        let over = Duration::from_secs(60);
+        assert_eq!(offered("1k..50k/60s"), Ok(Offered::Ramp { from: 1_000.0, to: 50_000.0, over }));
+        assert_eq!(offered("max"), Ok(Offered::Steady(Rate::Max)));
+        for text in ["1k..50k", "1k..max/60s", "1k..2k/0s", "0..5/1s"] {
+            assert!(offered(text).is_err(), "{text}");
+        }
     }
 
     #[test]

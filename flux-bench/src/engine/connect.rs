@@ -35,6 +35,8 @@ pub enum ConnectFailure {
     MaximumQos(u8),
     #[error("the server takes packets of {0} bytes at most")]
     MaximumPacketSize(u32),
+    #[error("the server keeps no retained messages")]
+    Retain,
 }
 
 /// Why one connection could not be opened.
@@ -54,7 +56,11 @@ pub struct Opening<'a> {
     pub client_id: &'a str,
     /// Subscribed to after CONNACK.
     pub filters: &'a [String],
+    /// The highest it will publish or subscribe at.
     pub qos: u8,
+    pub subscribe_qos: u8,
+    /// It will publish retained messages.
+    pub retain: bool,
     /// The largest packet this connection will send, bytes.
     pub largest: usize,
 }
@@ -68,6 +74,8 @@ pub struct Opened {
     pub leftover: Vec<u8>,
     /// From the connect call to CONNACK, ns.
     pub took: u64,
+    /// When SUBSCRIBE was sent, ns; None without filters.
+    pub subscribed_at: Option<u64>,
 }
 
 pub async fn open(opening: Opening<'_>, clock: Clock) -> Result<Opened, ConnectFailure> {
@@ -98,17 +106,22 @@ async fn open_patiently(
     if granted.maximum_qos < opening.qos {
         return Err(ConnectFailure::MaximumQos(granted.maximum_qos));
     }
+    if opening.retain && !granted.retain_available {
+        return Err(ConnectFailure::Retain);
+    }
     if let Some(limit) = granted.maximum_packet_size.filter(|limit| (*limit as usize) < opening.largest) {
         return Err(ConnectFailure::MaximumPacketSize(limit));
     }
 
+    let mut subscribed_at = None;
     if !opening.filters.is_empty() {
+        subscribed_at = Some(clock.now());
         *stage = "waiting for SUBACK";
-        let packet = control::subscribe(protocol, NonZeroU16::MIN, opening.filters, opening.qos);
+        let packet = control::subscribe(protocol, NonZeroU16::MIN, opening.filters, opening.subscribe_qos);
         let answer = exchange(&mut stream, &packet, &mut received, SUBACK, stage).await?;
-        control::suback(protocol, &answer, opening.filters, opening.qos)?;
+        control::suback(protocol, &answer, opening.filters, opening.subscribe_qos)?;
     }
-    Ok(Opened { stream, granted, leftover: received, took })
+    Ok(Opened { stream, granted, leftover: received, took, subscribed_at })
 }
 
 /// Sends a packet and returns the answer of the type `wanted`, taken from `received`. Messages that come before it stay there.

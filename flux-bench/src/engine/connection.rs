@@ -37,6 +37,28 @@ pub enum Role {
     Idle,
     Publisher(Publisher),
     Subscriber(Subscriber),
+    /// It does both.
+    Device(Box<(Publisher, Subscriber)>),
+}
+
+impl Role {
+    #[inline]
+    pub fn publisher(&mut self) -> Option<&mut Publisher> {
+        match self {
+            Role::Publisher(publisher) => Some(publisher),
+            Role::Device(both) => Some(&mut both.0),
+            Role::Idle | Role::Subscriber(_) => None,
+        }
+    }
+
+    #[inline]
+    pub fn subscriber(&mut self) -> Option<&mut Subscriber> {
+        match self {
+            Role::Subscriber(subscriber) => Some(subscriber),
+            Role::Device(both) => Some(&mut both.1),
+            Role::Idle | Role::Publisher(_) => None,
+        }
+    }
 }
 
 /// One connection's state; its socket belongs to the task that runs [`drive`].
@@ -69,13 +91,26 @@ impl Connection {
             waker: None,
             closing: false,
             lost: None,
-            ended: false,
+            ended: true,
         };
-        match connection.digest(leftover, bench.clock.now(), bench) {
-            Ok(used) => connection.tail.extend_from_slice(&leftover[used..]),
-            Err(reason) => connection.lost = Some(reason),
-        }
+        connection.resume(leftover, bench);
         connection
+    }
+
+    /// Goes on over another stream. What the role knows it keeps.
+    pub fn resume(&mut self, leftover: &[u8], bench: &Bench) {
+        self.suspend();
+        (self.closing, self.ended) = (false, false);
+        match self.digest(leftover, bench.clock.now(), bench) {
+            Ok(used) => self.tail.extend_from_slice(&leftover[used..]),
+            Err(reason) => self.lost = Some(reason),
+        }
+    }
+
+    /// Its stream is gone, by plan.
+    pub fn suspend(&mut self) {
+        (self.out, self.tail) = (vec![], vec![]);
+        (self.written, self.flushed, self.ended, self.waker) = (0, true, true, None);
     }
 
     /// Its task looks at it again.
@@ -92,13 +127,13 @@ impl Connection {
         }
     }
 
-    /// Sends DISCONNECT after what is already on its way, and closes.
-    pub fn close(&mut self, protocol: Protocol) {
-        if let Role::Publisher(publisher) = &mut self.role {
-            publisher.halt();
+    /// Sends `farewell` (a DISCONNECT at its end) after what is already on its way, and closes.
+    pub fn close(&mut self, farewell: &[u8]) {
+        if let Some(publisher) = self.role.publisher() {
+            publisher.dues.halt();
         }
         self.closing = true;
-        self.out.extend_from_slice(&control::disconnect(protocol));
+        self.out.extend_from_slice(farewell);
         self.wake();
     }
 
@@ -130,14 +165,18 @@ impl Connection {
 
     #[inline]
     fn take(&mut self, frame: &Frame<'_>, now: u64, protocol: Protocol, tally: &mut Tally) -> Result<Taken, String> {
-        match (&mut self.role, frame.kind()) {
-            (Role::Subscriber(subscriber), scan::PUBLISH) => {
+        match frame.kind() {
+            // What comes after the goodbye is not looked at any more.
+            scan::PUBLISH if self.closing => Ok(Taken::Nothing),
+            scan::PUBLISH => {
+                let Some(subscriber) = self.role.subscriber() else { return Ok(Taken::Nothing) };
                 let publish = scan::publish(frame.first, frame.body, protocol == Protocol::V5)
                     .ok_or("the server sent a malformed PUBLISH")?;
                 let first = subscriber.receive(&publish, now, &mut self.out, tally);
                 Ok(if first { Taken::Delivery } else { Taken::Nothing })
             }
-            (Role::Publisher(publisher), scan::PUBACK | scan::PUBREC) => {
+            scan::PUBACK | scan::PUBREC => {
+                let Some(publisher) = self.role.publisher() else { return Ok(Taken::Nothing) };
                 let (packet_id, reason) =
                     frame.acknowledgement().ok_or("the server sent an acknowledgement without identifier")?;
                 if reason >= 0x80 {
@@ -151,30 +190,31 @@ impl Connection {
                 };
                 Ok(if taken { Taken::Acknowledgement } else { Taken::Nothing })
             }
-            (Role::Publisher(publisher), scan::PUBCOMP) => {
-                if let Some((packet_id, _)) = frame.acknowledgement() {
+            scan::PUBCOMP => {
+                if let (Some((packet_id, _)), Some(publisher)) = (frame.acknowledgement(), self.role.publisher()) {
                     publisher.complete(packet_id);
                 }
                 Ok(Taken::Nothing)
             }
-            (Role::Subscriber(subscriber), _) if frame.first == scan::PUBREL => {
-                if let Some((packet_id, _)) = frame.acknowledgement() {
+            _ if frame.first == scan::PUBREL => {
+                if let (Some((packet_id, _)), Some(subscriber)) = (frame.acknowledgement(), self.role.subscriber()) {
                     subscriber.release(packet_id, &mut self.out);
                 }
                 Ok(Taken::Nothing)
             }
-            (_, scan::DISCONNECT) => Err(control::farewell(frame.whole)),
+            scan::DISCONNECT => Err(control::farewell(frame.whole)),
             _ => Ok(Taken::Nothing),
         }
     }
 
     fn pump(&mut self, now: u64, bench: &Bench) {
-        if let Role::Publisher(publisher) = &mut self.role
-            && self.out.len() - self.written < BATCH
+        if self.out.len() - self.written < BATCH
+            && let Some(publisher) = self.role.publisher()
         {
             let limit = self.written + BATCH;
             let pumped = publisher.pump(now, &mut self.out, limit, &mut bench.tally.borrow_mut());
             add(&bench.live.sent, pumped.messages);
+            add(&bench.live.asked, pumped.asked);
             add(&bench.live.owed, pumped.owed);
         }
     }

@@ -13,6 +13,8 @@ pub struct Live {
     pub due: AtomicU64,
     pub sent: AtomicU64,
     pub shed: AtomicU64,
+    /// Of those sent, what the server must acknowledge.
+    pub asked: AtomicU64,
     pub acknowledged: AtomicU64,
     /// Deliveries that the messages sent should cause.
     pub owed: AtomicU64,
@@ -20,8 +22,14 @@ pub struct Live {
     pub delivered: AtomicU64,
     /// HTTP: requests that ended without an answer.
     pub unanswered: AtomicU64,
+    /// Clients that came back after they had left, or that came late by plan.
+    pub returned: AtomicU64,
+    /// Of those, the ones whose session the server had not kept although it should have.
+    pub sessions_lost: AtomicU64,
     /// All of the worker's connections are open (or have failed) and subscribed.
     pub ready: AtomicBool,
+    /// Commands it has carried out.
+    pub obeyed: AtomicU64,
 }
 
 /// The sum over all workers at one moment.
@@ -33,11 +41,16 @@ pub struct Totals {
     pub due: u64,
     pub sent: u64,
     pub shed: u64,
+    pub asked: u64,
     pub acknowledged: u64,
     pub owed: u64,
     pub delivered: u64,
     pub unanswered: u64,
+    pub returned: u64,
+    pub sessions_lost: u64,
     pub workers_ready: usize,
+    /// Commands that every worker has carried out.
+    pub obeyed: u64,
 }
 
 /// Adds to a counter that only this thread writes: no locked instruction is needed.
@@ -48,7 +61,7 @@ pub fn add(counter: &AtomicU64, amount: u64) {
 
 impl Totals {
     pub fn of<'a>(workers: impl IntoIterator<Item = &'a Live>) -> Self {
-        let mut totals = Self::default();
+        let mut totals = Self { obeyed: u64::MAX, ..Self::default() };
         for live in workers {
             totals.connected += live.connected.load(Relaxed);
             totals.failed += live.failed.load(Relaxed);
@@ -56,17 +69,21 @@ impl Totals {
             totals.due += live.due.load(Relaxed);
             totals.sent += live.sent.load(Relaxed);
             totals.shed += live.shed.load(Relaxed);
+            totals.asked += live.asked.load(Relaxed);
             totals.acknowledged += live.acknowledged.load(Relaxed);
             totals.owed += live.owed.load(Relaxed);
             totals.delivered += live.delivered.load(Relaxed);
             totals.unanswered += live.unanswered.load(Relaxed);
+            totals.returned += live.returned.load(Relaxed);
+            totals.sessions_lost += live.sessions_lost.load(Relaxed);
+            totals.obeyed = totals.obeyed.min(live.obeyed.load(Relaxed));
             totals.workers_ready += usize::from(live.ready.load(Relaxed));
         }
         totals
     }
 
     /// Nothing more is to come: all that was due is sent (or shed), acknowledged where the QoS asks, and delivered.
-    pub fn settled(&self, qos: u8) -> bool {
-        self.sent + self.shed >= self.due && self.delivered >= self.owed && (qos == 0 || self.acknowledged >= self.sent)
+    pub fn settled(&self) -> bool {
+        self.sent + self.shed >= self.due && self.delivered >= self.owed && self.acknowledged >= self.asked
     }
 }

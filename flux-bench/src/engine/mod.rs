@@ -5,10 +5,17 @@
 pub mod alarm;
 mod connect;
 mod connection;
+mod dues;
+mod foreign;
+mod joining;
 pub mod live;
+mod orders;
 pub mod outcome;
+mod peer;
+mod phases;
 mod publisher;
 pub mod recorder;
+mod roster;
 mod run;
 mod schedule;
 mod stream;

@@ -7,6 +7,23 @@ use super::connect::ConnectError;
 use super::live::Totals;
 use super::timeline::Second;
 
+/// How clients came (back) to what waited for them. Times in ns from when they all were let loose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    pub clients: u64,
+    pub returned: u64,
+    /// Clients whose session the server had not kept.
+    pub sessions_lost: u64,
+    /// Messages that were stored before.
+    pub stored: u64,
+    /// ns that storing took.
+    pub filling: u64,
+    /// Until the last client was connected; None when not all were.
+    pub connected: Option<u64>,
+    /// Until the last message arrived; None when not all did.
+    pub delivered: Option<u64>,
+}
+
 /// What a run measured, not yet judged.
 #[derive(Debug)]
 pub struct Outcome {
@@ -28,6 +45,10 @@ pub struct Outcome {
     pub lag: Latency,
     pub connect: Latency,
     pub audit: Option<Audit>,
+    pub recovery: Option<Recovery>,
+    /// When the last delivery was seen and the last client was back, ns on the run's clock; 0 without any.
+    pub last_delivery: u64,
+    pub last_return: u64,
     /// The first few connections that could not be opened.
     pub failures: Vec<ConnectError>,
     /// Why connections ended early: the first few.
@@ -61,6 +82,9 @@ impl Outcome {
             lag: Latency::default(),
             connect: Latency::default(),
             audit: None,
+            recovery: None,
+            last_delivery: 0,
+            last_return: 0,
             failures: vec![],
             losses: vec![],
             seconds: vec![],

@@ -1,23 +1,30 @@
+use std::rc::Rc;
+
 use crate::audit::settle::Outbox;
-use crate::load::pace::Pace;
 use crate::wire::stamp::Stamp;
 use crate::wire::template::PublishTemplate;
 
+use super::dues::Dues;
 use super::tally::Tally;
 
-/// How many messages one publisher may be behind its schedule, in seconds of it, before the oldest are shed. Being behind
-/// costs no memory; the bound is there so that a run against a server that stopped ends.
-const BACKLOG_SECONDS: f64 = 10.0;
-
-/// One of a publisher's topics.
+/// What a publisher sends on one topic at one QoS.
 #[derive(Debug)]
 pub struct Outgoing {
     pub template: PublishTemplate,
     pub stream: u32,
+    pub qos: u8,
     /// Subscribers that each message is owed to.
     pub owed: u32,
     /// The next sequence number.
     pub next: u64,
+}
+
+/// One of a publisher's topics: one [`Outgoing`] for each class of the mix, which the pattern of the mix takes in turn.
+#[derive(Debug)]
+pub struct Topic {
+    pub classes: Box<[Outgoing]>,
+    /// Where in the pattern it stands.
+    pub step: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +33,7 @@ enum Slot {
     /// Waiting for PUBACK or PUBREC.
     Sent {
         topic: u32,
+        class: u8,
         sequence: u64,
         intended: u64,
     },
@@ -37,115 +45,71 @@ enum Slot {
 #[derive(Debug)]
 pub struct Publisher {
     run: u32,
-    /// Its number among all publishers, and how many there are: together its share of the schedule.
-    number: u64,
-    of: u64,
-    topics: Vec<Outgoing>,
+    topics: Vec<Topic>,
     turn: usize,
-    qos: u8,
+    pattern: Rc<[u8]>,
     /// Index + 1 is the packet identifier.
     slots: Vec<Slot>,
     free: Vec<u16>,
-    /// None when unpaced.
-    pace: Option<Pace>,
-    /// Messages whose time has come, and those that were sent or shed.
-    released: u64,
-    taken: u64,
-    backlog: u64,
-    /// Unpaced sending ends here.
-    until: u64,
+    pub dues: Dues,
 }
 
 /// What one call of [`Publisher::pump`] put into the buffer.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Pumped {
     pub messages: u64,
+    /// Of them, those that the server must acknowledge.
+    pub asked: u64,
     pub owed: u64,
 }
 
 impl Publisher {
-    /// `window` bounds the unacknowledged messages; ignored at QoS 0.
-    pub fn new(run: u32, (number, of): (u64, u64), topics: Vec<Outgoing>, qos: u8, window: u16) -> Self {
-        let window = if qos > 0 { window } else { 0 };
+    /// `window` bounds the unacknowledged messages; it costs nothing when everything is QoS 0. `pattern` is that of the mix.
+    pub fn new(run: u32, topics: Vec<Topic>, pattern: Rc<[u8]>, window: u16) -> Self {
+        let asks = topics.iter().flat_map(|topic| &topic.classes).any(|outgoing| outgoing.qos > 0);
+        let window = if asks { window } else { 0 };
         Self {
             run,
-            number,
-            of,
             topics,
             turn: 0,
-            qos,
+            pattern,
             slots: vec![Slot::Free; usize::from(window)],
             free: (1..=window).rev().collect(),
-            pace: None,
-            released: 0,
-            taken: 0,
-            backlog: 0,
-            until: 0,
+            dues: Dues::default(),
         }
     }
 
-    /// Sends by the schedule shared by all publishers, `rate` messages per second over all of them.
-    pub fn follow(&mut self, pace: Pace, rate: f64) {
-        self.pace = Some(pace);
-        self.backlog = (BACKLOG_SECONDS * rate / self.of as f64).ceil().max(64.0) as u64;
-    }
-
-    /// Sends as fast as it is let until `until`.
-    pub fn flood(&mut self, until: u64) {
-        self.until = until;
-        self.released = u64::MAX;
-    }
-
-    /// Sends no new message.
-    pub fn halt(&mut self) {
-        self.released = self.taken;
-    }
-
-    /// When its next message is due; None when it has no more.
-    #[inline]
-    pub fn next_due(&self) -> Option<u64> {
-        self.pace?.due(self.released * self.of + self.number)
-    }
-
-    /// The next message's time has come. Returns how many were shed because too many wait already (0 or 1).
-    #[inline]
-    pub fn release(&mut self) -> u64 {
-        self.released += 1;
-        if self.released - self.taken <= self.backlog {
-            return 0;
-        }
-        self.taken += 1;
-        1
+    /// How many topics it publishes on.
+    pub fn topics(&self) -> usize {
+        self.topics.len()
     }
 
     /// Appends messages to `out` until there is no more to send, the window is full or `out` holds `limit` bytes.
     pub fn pump(&mut self, now: u64, out: &mut Vec<u8>, limit: usize, tally: &mut Tally) -> Pumped {
         let mut pumped = Pumped::default();
-        if self.pace.is_none() && now >= self.until {
-            self.halt();
-        }
-        while self.taken < self.released && out.len() < limit {
+        while out.len() < limit && self.dues.ready(now) {
+            let topic = &mut self.topics[self.turn];
+            let class = self.pattern[topic.step];
+            let outgoing = &mut topic.classes[usize::from(class)];
             let mut packet_id = 0;
-            if self.qos > 0 {
+            if outgoing.qos > 0 {
                 match self.free.pop() {
                     Some(id) => packet_id = id,
                     None => break,
                 }
             }
-            let intended = match &self.pace {
-                Some(pace) => pace.due(self.taken * self.of + self.number).unwrap_or(now),
-                None => now,
-            };
-            let topic = &mut self.topics[self.turn];
-            let stamp = Stamp { run: self.run, stream: topic.stream, sequence: topic.next, intended, sent: now };
-            topic.template.append(packet_id, &stamp, out);
-            if self.qos > 0 {
-                self.slots[usize::from(packet_id) - 1] = Slot::Sent { topic: self.turn as u32, sequence: topic.next, intended };
+            let intended = self.dues.take(now);
+            let stamp = Stamp { run: self.run, stream: outgoing.stream, sequence: outgoing.next, intended, sent: now };
+            outgoing.template.append(packet_id, &stamp, out);
+            if packet_id > 0 {
+                self.slots[usize::from(packet_id) - 1] =
+                    Slot::Sent { topic: self.turn as u32, class, sequence: outgoing.next, intended };
+                pumped.asked += 1;
             }
-            topic.next += 1;
+            outgoing.next += 1;
             pumped.messages += 1;
-            pumped.owed += u64::from(topic.owed);
-            self.taken += 1;
+            pumped.owed += u64::from(outgoing.owed);
+            topic.step = if topic.step + 1 == self.pattern.len() { 0 } else { topic.step + 1 };
             self.turn = if self.turn + 1 == self.topics.len() { 0 } else { self.turn + 1 };
         }
         if tally.window.contains(now) {
@@ -189,14 +153,14 @@ impl Publisher {
 
     /// For the audit: each stream with what was sent on it.
     pub fn outboxes(&self) -> Vec<(u32, Outbox)> {
-        let mut outboxes: Vec<_> =
-            self.topics.iter().map(|topic| (topic.stream, Outbox { sent: topic.next, unacknowledged: vec![] })).collect();
+        let outbox = |outgoing: &Outgoing| (outgoing.stream, Outbox { sent: outgoing.next, unacknowledged: vec![] });
+        let mut outboxes: Vec<Vec<_>> = self.topics.iter().map(|topic| topic.classes.iter().map(outbox).collect()).collect();
         for slot in &self.slots {
-            if let Slot::Sent { topic, sequence, .. } = slot {
-                outboxes[*topic as usize].1.unacknowledged.push(*sequence);
+            if let Slot::Sent { topic, class, sequence, .. } = slot {
+                outboxes[*topic as usize][usize::from(*class)].1.unacknowledged.push(*sequence);
             }
         }
-        outboxes
+        outboxes.into_iter().flatten().collect()
     }
 }
 
@@ -204,14 +168,31 @@ impl Publisher {
 mod tests {
     use super::super::tally::Window;
     use super::*;
+    use crate::load::arrivals::{Arrival, Arrivals};
+    use crate::load::pace::Pace;
+    use crate::plan::mix::Mix;
     use crate::wire::Protocol;
+    use crate::wire::payload::Payload;
     use crate::wire::scan::{self, Scan};
 
     const MS: u64 = 1_000_000;
 
     fn publisher(qos: u8, window: u16) -> Publisher {
-        let template = PublishTemplate::new(Protocol::V4, "t", qos, 64, 1);
-        Publisher::new(1, (0, 1), vec![Outgoing { template, stream: 0, owed: 1, next: 0 }], qos, window)
+        mixed(Mix::only(qos), window)
+    }
+
+    /// One topic, a stream for each class.
+    fn mixed(mix: Mix, window: u16) -> Publisher {
+        let outgoing = |(stream, qos)| {
+            let template = PublishTemplate::new(Protocol::V4, "t", (qos, false), &Payload::Filler(64), 1);
+            Outgoing { template, stream: stream as u32, qos, owed: 1, next: 0 }
+        };
+        let classes = mix.classes().into_iter().enumerate().map(outgoing).collect();
+        Publisher::new(1, vec![Topic { classes, step: 0 }], mix.pattern().into(), window)
+    }
+
+    fn follow(publisher: &mut Publisher, pace: Pace, (number, of): (u64, u64)) {
+        publisher.dues.follow(pace, Arrivals::new(Arrival::Constant, (number, of), 1), 1.0 / of as f64);
     }
 
     fn tally() -> Tally {
@@ -232,11 +213,11 @@ mod tests {
     /// unacknowledged, so the generator is held up too: the case where measuring from the actual send hides the stall.
     fn stalled_run() -> Tally {
         let (mut publisher, mut tally) = (publisher(1, 1), tally());
-        publisher.follow(Pace::new(0, 10_000 * MS, 1_000.0), 1_000.0);
+        follow(&mut publisher, Pace::new(0, 10_000 * MS, 1_000.0), (0, 1));
         let mut waiting: Vec<(u16, Stamp)> = vec![];
         for now in (0..11_000).map(|ms| ms * MS) {
-            while publisher.next_due().is_some_and(|due| due <= now) {
-                assert_eq!(publisher.release(), 0, "ten seconds of backlog are allowed");
+            while publisher.dues.next_due().is_some_and(|due| due <= now) {
+                assert_eq!(publisher.dues.release(), 0, "ten seconds of backlog are allowed");
             }
             let stalled = (4_000 * MS..5_000 * MS).contains(&now);
             // A window of one in a millisecond of virtual time: answer and send until nothing moves.
@@ -276,7 +257,7 @@ mod tests {
     #[test]
     fn the_window_bounds_what_is_unacknowledged_and_reopens_with_each_answer() {
         let (mut publisher, mut tally, mut out) = (publisher(1, 3), tally(), vec![]);
-        publisher.flood(u64::MAX);
+        publisher.dues.flood(u64::MAX);
         assert_eq!(publisher.pump(1, &mut out, 65_536, &mut tally).messages, 3);
         assert_eq!(publisher.pump(2, &mut out, 65_536, &mut tally).messages, 0);
         let second = sent(&out)[1].0;
@@ -292,7 +273,7 @@ mod tests {
     #[test]
     fn at_qos_2_responsibility_passes_with_pubrec_and_the_identifier_with_pubcomp() {
         let (mut publisher, mut tally, mut out) = (publisher(2, 1), tally(), vec![]);
-        publisher.flood(u64::MAX);
+        publisher.dues.flood(u64::MAX);
         publisher.pump(1, &mut out, 65_536, &mut tally);
         assert!(publisher.take_responsibility(1, 2, &mut tally));
         assert!(publisher.outboxes()[0].1.unacknowledged.is_empty());
@@ -306,11 +287,10 @@ mod tests {
         let pace = Pace::new(0, 10 * MS, 1_000.0);
         let dues = |number| {
             let mut publisher = publisher(0, 0);
-            (publisher.number, publisher.of) = (number, 2);
-            publisher.follow(pace, 1_000.0);
+            follow(&mut publisher, pace, (number, 2));
             std::iter::from_fn(|| {
-                let due = publisher.next_due()?;
-                publisher.release();
+                let due = publisher.dues.next_due()?;
+                publisher.dues.release();
                 Some(due / MS)
             })
             .collect::<Vec<_>>()
@@ -321,18 +301,49 @@ mod tests {
     #[test]
     fn what_waits_too_long_is_shed_and_counted() {
         let mut publisher = publisher(1, 1);
-        publisher.follow(Pace::new(0, u64::MAX, 100.0), 100.0);
-        let shed: u64 = (0..1_500).map(|_| publisher.release()).sum();
+        follow(&mut publisher, Pace::new(0, u64::MAX, 100.0), (0, 1));
+        let shed: u64 = (0..1_500).map(|_| publisher.dues.release()).sum();
         assert_eq!(shed, 500, "ten seconds at 100/s may wait");
     }
 
     #[test]
     fn a_flood_fills_the_buffer_and_ends_on_time() {
         let (mut publisher, mut tally, mut out) = (publisher(0, 0), tally(), vec![]);
-        publisher.flood(100);
+        publisher.dues.flood(100);
         publisher.pump(99, &mut out, 4_096, &mut tally);
         assert!(out.len() >= 4_096 && out.len() < 4_096 + 100);
         out.clear();
         assert_eq!(publisher.pump(100, &mut out, 4_096, &mut tally).messages, 0);
+    }
+
+    #[test]
+    fn a_mix_sends_each_class_in_its_share_and_numbers_each_for_itself() {
+        let (mut publisher, mut tally, mut out) = (mixed(Mix::parse("0=3,1=1").unwrap(), 4), tally(), vec![]);
+        publisher.dues.fill(8);
+        let pumped = publisher.pump(1, &mut out, 65_536, &mut tally);
+        assert_eq!((pumped.messages, pumped.asked), (8, 2));
+        let of =
+            |stream| sent(&out).into_iter().filter(move |(_, stamp)| stamp.stream == stream).map(|(_, stamp)| stamp.sequence);
+        assert_eq!(of(0).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(of(1).collect::<Vec<_>>(), [0, 1]);
+        let outboxes = publisher.outboxes();
+        assert_eq!((outboxes[0].1.unacknowledged.len(), outboxes[1].1.unacknowledged.len()), (0, 2));
+    }
+
+    #[test]
+    fn random_arrivals_keep_the_time_each_message_was_due() {
+        let (mut publisher, mut tally) = (publisher(0, 0), tally());
+        let pace = Pace::new(0, 1_000 * MS, 1_000.0);
+        publisher.dues.follow(pace, Arrivals::new(Arrival::Poisson, (0, 1), 7), 1.0);
+        let mut due = vec![];
+        while let Some(at) = publisher.dues.next_due() {
+            publisher.dues.release();
+            due.push(at);
+        }
+        assert!((850..1_150).contains(&due.len()), "{} of about 1,000", due.len());
+        // All were held up; each still knows when its time was.
+        let mut out = vec![];
+        publisher.pump(5_000 * MS, &mut out, usize::MAX, &mut tally);
+        assert_eq!(sent(&out).into_iter().map(|(_, stamp)| stamp.intended).collect::<Vec<_>>(), due);
     }
 }

@@ -8,30 +8,25 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::audit::settle::{Outbox, Stream, settle};
 use crate::clock::Clock;
 use crate::plan::limits::{self, LimitError};
-use crate::plan::settings::{Scenario, Settings};
+use crate::plan::settings::{Driver, Scenario, Settings};
 use crate::plan::wiring::Wiring;
-use crate::watch::machine::Machine;
 use crate::watch::process::{Process, Watched};
 
 use super::connect::ConnectError;
+use super::foreign;
 use super::live::{Live, Totals};
+use super::orders::{Command, Findings, Orders};
 use super::outcome::Outcome;
 use super::recorder::Recorder;
-use super::tally::{Tally, Window};
-use super::timeline;
-use super::worker::{Command, Findings, Orders, work};
+use super::worker::work;
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Draining ends at the latest after so long.
-const LONGEST_DRAIN: Duration = Duration::from_secs(60);
-
 /// How long an idle server may take to come to rest before its memory is read.
-const REST: Duration = Duration::from_millis(500);
+pub(super) const REST: Duration = Duration::from_millis(500);
 
 /// What a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +35,10 @@ pub enum Phase {
     Holding,
     WarmingUp,
     Running,
+    /// What will be fetched is being stored.
+    Filling,
+    /// Clients come (back) and fetch what waits for them.
+    Recovering,
     Draining,
     Closing,
 }
@@ -63,19 +62,21 @@ pub enum RunError {
     Generator(#[from] io::Error),
 }
 
-struct Run<'a, I> {
-    settings: Arc<Settings>,
-    clock: Clock,
+pub(super) struct Run<'a, I> {
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Clock,
     lives: Vec<Arc<Live>>,
     command: watch::Sender<Command>,
+    /// Commands given so far.
+    given: u64,
     threads: Vec<JoinHandle<io::Result<Findings>>>,
-    observer: &'a mut dyn Observer,
+    pub(super) observer: &'a mut dyn Observer,
     interrupt: std::pin::Pin<&'a mut I>,
-    interrupted: bool,
-    server: Option<Watched>,
-    generator: Watched,
+    pub(super) interrupted: bool,
+    pub(super) server: Option<Watched>,
+    pub(super) generator: Watched,
     /// From when sending or holding begins.
-    recorder: Option<Recorder>,
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// Runs a plan to its end, or until `interrupt` resolves.
@@ -96,6 +97,10 @@ pub async fn run<I: Future<Output = ()>>(
     let memory_before = server.as_ref().and_then(Watched::resident);
     let began = clock.now();
 
+    let work = match settings.driver {
+        Driver::Flux => work,
+        Driver::Rumqttc => foreign::work,
+    };
     let mut threads = vec![];
     for (worker, live) in lives.iter().enumerate() {
         let orders = Orders {
@@ -118,6 +123,7 @@ pub async fn run<I: Future<Output = ()>>(
         clock,
         lives,
         command,
+        given: 1,
         threads,
         observer,
         interrupt,
@@ -138,12 +144,12 @@ fn run_number(seed: u64) -> u32 {
 }
 
 impl<I: Future<Output = ()>> Run<'_, I> {
-    fn totals(&self) -> Totals {
+    pub(super) fn totals(&self) -> Totals {
         Totals::of(self.lives.iter().map(|live| &**live))
     }
 
     /// Waits until `done` or the time `until` (ns), telling the observer; false when interrupted.
-    async fn watch(&mut self, phase: Phase, until: Option<u64>, mut done: impl FnMut(&Totals) -> bool) -> bool {
+    pub(super) async fn watch(&mut self, phase: Phase, until: Option<u64>, mut done: impl FnMut(&Totals) -> bool) -> bool {
         loop {
             let totals = self.totals();
             let left = until.map(|until| self.clock.until(until));
@@ -166,6 +172,19 @@ impl<I: Future<Output = ()>> Run<'_, I> {
                 }
             }
         }
+    }
+
+    /// Tells all workers. A command that follows before they have heard takes its place.
+    pub(super) fn tell(&mut self, command: Command) {
+        self.command.send_replace(command);
+        self.given += 1;
+    }
+
+    /// Tells all workers and waits until they have done it.
+    pub(super) async fn tell_and_wait(&mut self, command: Command, phase: Phase) -> bool {
+        self.tell(command);
+        let given = self.given;
+        self.watch(phase, None, |totals| totals.obeyed >= given).await
     }
 
     async fn connect(&mut self, wiring: &Wiring, began: u64, memory_before: Option<u64>) -> Result<Outcome, RunError> {
@@ -202,6 +221,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         let memory_after = self.server.as_ref().and_then(Watched::resident);
         let mut outcome = match self.settings.scenario {
             Scenario::Conns => self.hold().await?,
+            scenario if scenario.recovers() => self.recover(wiring).await?,
             _ => self.send(wiring).await?,
         };
         outcome.interrupted = self.interrupted;
@@ -210,133 +230,14 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         Ok(outcome)
     }
 
-    /// Nothing is sent but pings.
-    async fn hold(&mut self) -> Result<Outcome, RunError> {
-        let from = self.clock.now();
-        let to = from + self.settings.duration.as_nanos() as u64;
-        self.record_from(from);
-        let machine = self.start_measuring();
-        self.watch(Phase::Holding, Some(to), |_| false).await;
-        let mut outcome = self.measured(machine, self.clock.now() - from);
-        self.end_of_record(&mut outcome);
-        let findings = self.close()?;
-        Ok(gather(outcome, findings).0)
-    }
-
-    async fn send(&mut self, wiring: &Wiring) -> Result<Outcome, RunError> {
-        let ns = |duration: Duration| duration.as_nanos() as u64;
-        // A moment ahead, so that no worker starts late.
-        let start = self.clock.now() + ns(Duration::from_millis(50));
-        let from = start + ns(self.settings.warmup);
-        let window = Window { from, to: from + ns(self.settings.duration) };
-        self.command.send_replace(Command::Send { start, window });
-
-        self.record_from(start);
-        let mut going = self.watch(Phase::WarmingUp, Some(from), |_| false).await;
-        let machine = self.start_measuring();
-        if going {
-            going = self.watch(Phase::Running, Some(window.to), |_| false).await;
-        }
-        let stopped = self.clock.now().min(window.to);
-        let mut outcome = self.measured(machine, stopped.saturating_sub(from));
-        if !going {
-            self.command.send_replace(Command::Halt);
-        }
-        outcome.draining = self.drain().await;
-        self.end_of_record(&mut outcome);
-        let sending = (stopped.saturating_sub(start) / timeline::SECOND) as usize;
-        outcome.seconds = outcome.timeline.iter().take(sending).map(|second| second.delivered).collect();
-
-        let findings = self.close()?;
-        let (mut outcome, mut findings) = gather(outcome, findings);
-        let mut outboxes = vec![Outbox::default(); wiring.streams.len()];
-        for (stream, outbox) in findings.iter_mut().flat_map(|findings| findings.outboxes.drain(..)) {
-            outboxes[stream as usize] = outbox;
-        }
-        let topic = |stream: usize| wiring.topics[wiring.streams[stream] as usize].as_str();
-        let numbered = outboxes.into_iter().enumerate();
-        let streams: Vec<_> =
-            numbered.map(|(number, outbox)| Stream { topic: topic(number), qos: self.settings.qos, outbox }).collect();
-        outcome.audit = Some(settle(&streams, findings.iter().flat_map(|findings| &findings.inboxes)));
-        Ok(outcome)
-    }
-
-    /// Waits for what is owed; returns the ns from the end of sending to the last arrival.
-    async fn drain(&mut self) -> u64 {
-        let began = self.clock.now();
-        let qos = self.settings.qos;
-        let until = began + LONGEST_DRAIN.as_nanos() as u64;
-        let clock = self.clock;
-        let (mut last, mut moved) = (Totals::default(), began);
-        // An interrupted run drains briefly: the user waits.
-        let quiet = self.settings.drain_quiet.min(if self.interrupted { REST } else { LONGEST_DRAIN }).as_nanos() as u64;
-        self.watch(Phase::Draining, Some(until), |totals| {
-            let now = clock.now();
-            if (totals.delivered, totals.acknowledged) != (last.delivered, last.acknowledged) {
-                (last, moved) = (*totals, now);
-            }
-            totals.settled(qos) || now - moved > quiet
-        })
-        .await;
-        moved - began
-    }
-
-    fn record_from(&mut self, start: u64) {
-        let totals = self.totals();
-        self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.server));
-    }
-
-    fn end_of_record(&mut self, outcome: &mut Outcome) {
-        outcome.totals = self.totals();
-        if let Some(recorder) = self.recorder.take() {
-            outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.server);
-        }
-    }
-
-    fn start_measuring(&mut self) -> Machine {
-        self.generator.start();
-        if let Some(server) = &mut self.server {
-            server.start();
-        }
-        Machine::look()
-    }
-
-    fn measured(&mut self, machine: Machine, window: u64) -> Outcome {
-        let mut outcome = Outcome::empty(self.interrupted, window);
-        outcome.generator = self.generator.used().unwrap_or_default();
-        outcome.server = self.server.as_mut().and_then(Watched::used);
-        let server = outcome.server.as_ref().map_or(0.0, |server| server.cores);
-        outcome.machine = machine.used(outcome.generator.cores + server);
-        outcome
-    }
-
-    fn close(&mut self) -> Result<Vec<Findings>, RunError> {
+    pub(super) fn close(&mut self) -> Result<Vec<Findings>, RunError> {
         let totals = self.totals();
         self.observer.observe(Phase::Closing, &totals, None);
-        self.command.send_replace(Command::Close);
+        self.tell(Command::Close);
         let mut findings = vec![];
         for thread in self.threads.drain(..) {
             findings.push(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
         Ok(findings)
     }
-}
-
-fn gather(mut outcome: Outcome, findings: Vec<Findings>) -> (Outcome, Vec<Findings>) {
-    let mut tally = Tally::default();
-    for found in &findings {
-        tally.merge(&found.tally);
-        outcome.connecting = outcome.connecting.max(found.ready_at);
-        outcome.failures.extend(found.failures.iter().cloned());
-        outcome.losses.extend(found.losses.iter().cloned());
-    }
-    timeline::fill(&mut outcome.timeline, findings.iter().map(|found| &found.tally.seconds));
-    outcome.delivered_in_window = tally.delivered_in_window;
-    outcome.sent_in_window = tally.sent_in_window;
-    outcome.response = tally.response;
-    outcome.service = tally.service;
-    outcome.acknowledgement = tally.acknowledgement;
-    outcome.lag = tally.lag;
-    outcome.connect = tally.connect;
-    (outcome, findings)
 }

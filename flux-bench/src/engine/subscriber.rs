@@ -1,30 +1,57 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use crate::audit::ledger::Inbox;
+use crate::wire::payload::Place;
 use crate::wire::scan::Publish;
-use crate::wire::stamp::Stamp;
 
 use super::tally::Tally;
 
 /// Which packet identifiers are in use, one bit each.
 type Identifiers = Box<[u64; 1_024]>;
 
+/// Where what arrives is written down.
+#[derive(Debug)]
+pub enum Record {
+    Own(Inbox),
+    /// Of a group that shares a subscription: its members are on one thread.
+    Shared(Rc<RefCell<Inbox>>),
+    /// Nobody knows what should arrive.
+    Count,
+}
+
 /// Takes one subscriber's messages. Pure: it is told the time and the packet, and appends the answers to a buffer.
 #[derive(Debug)]
 pub struct Subscriber {
     run: u32,
-    /// Payload bytes of every message of this run.
-    size: usize,
-    inbox: Inbox,
+    /// The form of every payload of this run.
+    place: Place,
+    record: Record,
     /// QoS 2 identifiers between PUBREC and PUBREL (MQTT 5 §4.3.3): a PUBLISH repeated under one is the same message.
     unreleased: Option<Identifiers>,
+    /// Everything it is owed is due from here on (ns), whenever it was sent: it was not there before.
+    since: Option<u64>,
+    /// Empty payloads say that a retained message was removed.
+    cleared: bool,
 }
 
 impl Subscriber {
-    pub fn new(run: u32, size: usize, inbox: Inbox) -> Self {
-        Self { run, size, inbox, unreleased: None }
+    /// `cleared`: publishers remove what they retained when they leave, which is no message.
+    pub fn new(run: u32, place: Place, record: Record, cleared: bool) -> Self {
+        Self { run, place, record, cleared, unreleased: None, since: None }
     }
 
-    pub fn into_inbox(self) -> Inbox {
-        self.inbox
+    /// It fetches what was stored for it; waiting counts from `at`, ns.
+    pub fn fetch_since(&mut self, at: u64) {
+        self.since = Some(at);
+    }
+
+    /// What it alone has received.
+    pub fn into_inbox(self) -> Option<Inbox> {
+        match self.record {
+            Record::Own(inbox) => Some(inbox),
+            Record::Shared(_) | Record::Count => None,
+        }
     }
 
     /// Takes a message; returns whether it was owed and had not arrived before.
@@ -43,14 +70,28 @@ impl Subscriber {
                 unreleased[word] |= bit;
             }
         }
-        let stamp = Stamp::read(publish.payload).filter(|stamp| stamp.run == self.run && publish.payload.len() == self.size);
-        let Some(stamp) = stamp else {
-            self.inbox.record_stranger(publish.topic);
+        if self.cleared && publish.payload.is_empty() {
+            return false;
+        }
+        let mut shared;
+        let inbox = match &mut self.record {
+            Record::Own(inbox) => inbox,
+            Record::Shared(inbox) => {
+                shared = inbox.borrow_mut();
+                &mut *shared
+            }
+            Record::Count => {
+                tally.count(now);
+                return true;
+            }
+        };
+        let Some(stamp) = self.place.read(publish.payload).filter(|stamp| stamp.run == self.run) else {
+            inbox.record_stranger(publish.topic);
             return false;
         };
-        let first = self.inbox.record(stamp.stream, stamp.sequence);
+        let first = inbox.record(stamp.stream, stamp.sequence);
         if first {
-            tally.deliver(stamp.intended, stamp.sent, now);
+            tally.deliver(self.since.unwrap_or(stamp.intended), stamp.sent, now);
         }
         first
     }
@@ -79,6 +120,8 @@ pub fn answer(first: u8, packet_id: u16, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::payload::Payload;
+    use crate::wire::stamp::Stamp;
 
     fn payload(run: u32, sequence: u64) -> Vec<u8> {
         let mut payload = vec![0; 64];
@@ -87,7 +130,7 @@ mod tests {
     }
 
     fn subscriber() -> Subscriber {
-        Subscriber::new(1, 64, Inbox::new("s0".to_owned(), [0].into()))
+        Subscriber::new(1, Payload::Filler(64).place(), Record::Own(Inbox::new("s0".to_owned(), [0].into())), false)
     }
 
     #[test]
@@ -99,7 +142,7 @@ mod tests {
         assert!(!subscriber.receive(&publish, 1, &mut out, &mut tally));
         subscriber.release(9, &mut out);
         assert_eq!(out, [0x50, 2, 0, 9, 0x50, 2, 0, 9, 0x70, 2, 0, 9]);
-        let inbox = subscriber.into_inbox();
+        let inbox = subscriber.into_inbox().unwrap();
         assert_eq!(inbox.streams().next().unwrap().1.duplicated, 0);
     }
 
@@ -111,7 +154,7 @@ mod tests {
         subscriber.receive(&publish, 1, &mut out, &mut tally);
         subscriber.release(9, &mut out);
         assert!(!subscriber.receive(&publish, 2, &mut out, &mut tally));
-        assert_eq!(subscriber.into_inbox().streams().next().unwrap().1.duplicated, 1);
+        assert_eq!(subscriber.into_inbox().unwrap().streams().next().unwrap().1.duplicated, 1);
     }
 
     #[test]
@@ -122,6 +165,33 @@ mod tests {
         for payload in [&stale[..], cut, b"hello"] {
             subscriber.receive(&Publish { qos: 0, topic: b"t", packet_id: 0, payload }, 1, &mut out, &mut tally);
         }
-        assert_eq!(subscriber.into_inbox().unexpected, 3);
+        assert_eq!(subscriber.into_inbox().unwrap().unexpected, 3);
+    }
+
+    #[test]
+    fn a_group_that_shares_a_subscription_is_owed_each_message_once() {
+        let inbox = Rc::new(RefCell::new(Inbox::shared("group 0".to_owned(), [0].into())));
+        let member = || Subscriber::new(1, Payload::Filler(64).place(), Record::Shared(Rc::clone(&inbox)), false);
+        let (mut one, mut other, mut tally) = (member(), member(), Tally::default());
+        let mut take = |member: &mut Subscriber, sequence| {
+            let payload = payload(1, sequence);
+            member.receive(&Publish { qos: 0, topic: b"t", packet_id: 0, payload: &payload }, 1, &mut vec![], &mut tally)
+        };
+        assert!(take(&mut one, 1) && take(&mut other, 0) && take(&mut one, 2));
+        assert!(!take(&mut other, 2), "both got it");
+        let ledger = inbox.borrow().streams().next().unwrap().1.clone();
+        assert_eq!((ledger.seen.distinct(), ledger.duplicated, ledger.reordered), (3, 1, 0));
+    }
+
+    #[test]
+    fn what_waited_on_the_server_is_due_when_its_subscriber_comes() {
+        let (mut subscriber, mut out) = (subscriber(), vec![]);
+        let mut tally =
+            Tally { window: super::super::tally::Window { from: 0, to: u64::MAX }, paced: true, ..Default::default() };
+        subscriber.fetch_since(5_000_000);
+        let payload = payload(1, 0);
+        subscriber.receive(&Publish { qos: 0, topic: b"t", packet_id: 0, payload: &payload }, 7_000_000, &mut out, &mut tally);
+        tally.close();
+        assert!((tally.response.percentiles().max - 2.0).abs() < 0.01);
     }
 }

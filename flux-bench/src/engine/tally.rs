@@ -1,4 +1,5 @@
 use crate::load::latency::Latency;
+use crate::plan::settings::Flaw;
 
 use super::timeline::Seconds;
 
@@ -38,6 +39,11 @@ pub struct Tally {
     /// Messages sent within the window.
     pub sent_in_window: u64,
     pub received_bytes: u64,
+    /// When the last delivery was seen, ns.
+    pub last_delivery: u64,
+    /// When the last client was back, ns.
+    pub last_return: u64,
+    pub flaw: Option<Flaw>,
 }
 
 impl Tally {
@@ -56,7 +62,8 @@ impl Tally {
     /// Counts a delivery seen at `now`.
     #[inline]
     pub fn deliver(&mut self, intended: u64, sent: u64, now: u64) {
-        self.delivered_in_window += u64::from(self.window.contains(now));
+        self.count(now);
+        let intended = if self.flaw == Some(Flaw::FromActualSend) { sent } else { intended };
         if self.window.contains(intended) {
             // Unpaced, messages have no intended time.
             if self.paced {
@@ -66,6 +73,13 @@ impl Tally {
                 self.seconds.record(now.saturating_sub(sent));
             }
         }
+    }
+
+    /// Counts a delivery whose way is not known.
+    #[inline]
+    pub fn count(&mut self, now: u64) {
+        self.delivered_in_window += u64::from(self.window.contains(now));
+        self.last_delivery = now;
     }
 
     /// Nothing more is counted.
@@ -82,5 +96,7 @@ impl Tally {
         self.delivered_in_window += other.delivered_in_window;
         self.sent_in_window += other.sent_in_window;
         self.received_bytes += other.received_bytes;
+        self.last_delivery = self.last_delivery.max(other.last_delivery);
+        self.last_return = self.last_return.max(other.last_return);
     }
 }

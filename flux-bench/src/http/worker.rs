@@ -13,8 +13,6 @@ use crate::clock::Clock;
 use crate::engine::alarm::Alarm;
 use crate::engine::live::{Live, add};
 use crate::engine::tally::{Tally, Window};
-use crate::load::pace::Pace;
-use crate::plan::settings::Load;
 
 use super::answers::Answers;
 use super::connection::{Bench, Open, drive, open};
@@ -166,15 +164,14 @@ async fn connect_all(wanted: usize, bench: &Rc<Bench>) -> (Vec<Open>, Vec<String
 }
 
 fn begin(settings: &Settings, start: u64, window: Window, bench: &Rc<Bench>) -> Option<JoinHandle<io::Result<()>>> {
-    let paced = matches!(settings.load, Load::Paced(_));
-    bench.tally.borrow_mut().begin(start, window, paced);
-    match settings.load {
-        Load::Unpaced => {
+    bench.tally.borrow_mut().begin(start, window, settings.load.is_paced());
+    match settings.load.pace(start, window.to) {
+        None => {
             bench.queue.borrow_mut().flood(window.to);
             None
         }
-        Load::Paced(rate) => {
-            bench.queue.borrow_mut().follow(Pace::new(start, window.to, rate), rate);
+        Some(pace) => {
+            bench.queue.borrow_mut().follow(pace, pace.peak());
             Some(spawn_local(release_on_time(Rc::clone(bench))))
         }
     }

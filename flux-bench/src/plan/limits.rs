@@ -5,6 +5,9 @@ use nix::sys::socket::SockaddrStorage;
 
 use super::server::Server;
 
+/// Bytes of one payload: every publisher keeps a frame of it for each of its topics.
+pub const LARGEST_PAYLOAD: usize = 16 * 1_024 * 1_024;
+
 /// Descriptors the generator needs beside its connections: standard streams, epoll, timers, /proc files.
 const DESCRIPTORS_BESIDE: u64 = 64;
 

@@ -3,7 +3,9 @@
 //! Invariant: a plan that was made is consistent; whatever is wrong with the flags was said while making it.
 
 pub mod limits;
+pub mod load;
 pub mod mix;
+pub mod scenario;
 pub mod server;
 pub mod settings;
 pub mod wiring;

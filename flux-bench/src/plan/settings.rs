@@ -2,43 +2,33 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::load::arrivals::Arrival;
 use crate::wire::control::Login;
+use crate::wire::payload::Payload;
 
 use super::limits::Bind;
+use super::mix::Mix;
 use super::server::Server;
 
-/// Who talks to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scenario {
-    /// Opens connections as fast as it can and holds them
-    Conns,
-    /// N publishers to N subscribers, each pair on its own topic
-    Pair,
-    /// Many publishers to one subscriber
-    FanIn,
-    /// One publisher to many subscribers
-    FanOut,
+pub use super::load::Load;
+pub use super::scenario::Scenario;
+
+/// Which MQTT client makes the load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// flux-bench's own
+    #[default]
+    Flux,
+    /// The rumqttc client: slower, and an independent check of ours
+    Rumqttc,
 }
 
-impl Scenario {
-    pub fn name(self) -> &'static str {
-        match self {
-            Scenario::Conns => "conns",
-            Scenario::Pair => "pair",
-            Scenario::FanIn => "fan-in",
-            Scenario::FanOut => "fan-out",
-        }
-    }
-}
-
-/// How many messages are sent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Load {
-    /// Open loop, messages per second over all publishers.
-    Paced(f64),
-    /// As fast as the sockets (and at QoS 1 and 2 the window) take them.
-    Unpaced,
+/// A mistake in measuring, planted to see whether the selftest finds it. No flag sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Response times count from when a message was really sent: what a stall holds up is not seen.
+    FromActualSend,
 }
 
 /// Everything that one run needs to know.
@@ -52,17 +42,30 @@ pub struct Settings {
     /// The addresses that connections come from.
     pub bind: Bind,
     pub login: Login,
+    pub driver: Driver,
     /// Connections that neither publish nor subscribe.
     pub idle: usize,
+    /// Connections that do both.
+    pub devices: usize,
     pub publishers: usize,
     pub subscribers: usize,
     pub topics: usize,
-    pub qos: u8,
-    /// Payload bytes.
-    pub size: usize,
+    /// Shared subscriptions that the subscribers divide among them.
+    pub groups: usize,
+    /// Sub: the filter. Pub: what topics begin with.
+    pub topic: Option<String>,
+    pub mix: Mix,
+    pub payload: Payload,
+    /// Messages are retained; their topics are cleared at the end.
+    pub retain: bool,
     pub load: Load,
+    pub arrival: Arrival,
+    /// Storm: messages that wait for each subscriber.
+    pub queued: u64,
     /// Connections opened per second; as fast as possible without.
     pub connect_rate: Option<f64>,
+    /// Connections closed and opened again per second of sending.
+    pub churn: Option<f64>,
     pub duration: Duration,
     pub warmup: Duration,
     /// Unacknowledged messages per publisher.
@@ -74,41 +77,66 @@ pub struct Settings {
     pub drain_quiet: Duration,
     /// The server's process, if it is on this machine.
     pub pid: Option<u32>,
+    pub flaw: Option<Flaw>,
 }
 
 impl Settings {
+    /// One of everything, a second of 64 bytes at QoS 1 as fast as it goes: to be changed to what is wanted.
+    pub fn plain(scenario: Scenario, servers: Vec<Server>) -> Self {
+        Self {
+            scenario,
+            servers,
+            cross_node: false,
+            bind: Bind::Auto,
+            login: Login::default(),
+            driver: Driver::Flux,
+            idle: 0,
+            devices: 0,
+            publishers: 1,
+            subscribers: 1,
+            topics: 1,
+            groups: 1,
+            topic: None,
+            mix: Mix::only(1),
+            payload: Payload::Filler(64),
+            retain: false,
+            load: Load::Unpaced,
+            arrival: Arrival::Constant,
+            queued: 1,
+            connect_rate: None,
+            churn: None,
+            duration: Duration::from_secs(1),
+            warmup: Duration::ZERO,
+            inflight: 64,
+            seed: 1,
+            workers: 1,
+            drain_quiet: Duration::from_secs(1),
+            pid: None,
+            flaw: None,
+        }
+    }
+
     pub fn connections(&self) -> usize {
-        self.idle + self.publishers + self.subscribers
+        self.idle + self.devices + self.publishers + self.subscribers
     }
 
     /// The servers as the user wrote them.
     pub fn url(&self) -> String {
         self.servers.iter().map(|server| server.url.as_str()).collect::<Vec<_>>().join(",")
     }
+
+    /// The highest QoS of the run.
+    pub fn qos(&self) -> u8 {
+        self.mix.highest()
+    }
+
+    /// Payload bytes.
+    pub fn size(&self) -> usize {
+        self.payload.place().size
+    }
 }
 
 #[cfg(test)]
 pub fn test_settings() -> Settings {
-    Settings {
-        scenario: Scenario::Pair,
-        servers: vec![Server::tcp(([127, 0, 0, 1], 1).into())],
-        cross_node: false,
-        bind: Bind::Auto,
-        login: Login::default(),
-        idle: 0,
-        publishers: 1,
-        subscribers: 1,
-        topics: 1,
-        qos: 1,
-        size: 64,
-        load: Load::Paced(1_000.0),
-        connect_rate: None,
-        duration: Duration::from_secs(1),
-        warmup: Duration::ZERO,
-        inflight: 64,
-        seed: 1,
-        workers: 1,
-        drain_quiet: Duration::from_secs(1),
-        pid: None,
-    }
+    Settings { load: Load::Paced(1_000.0), ..Settings::plain(Scenario::Pair, vec![Server::tcp(([127, 0, 0, 1], 1).into())]) }
 }

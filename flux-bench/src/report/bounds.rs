@@ -20,7 +20,8 @@ pub fn of(run: &Run) -> Bounds {
     if !run.environment.optimised {
         notes.push("this was a debug build of flux-bench; build with --release before believing a rate".to_owned());
     }
-    Bounds { bounded_by: sends(run).then(|| bounded_by(run)), notes, next: next(run) }
+    let bounded = sends(run) && run.connections.recovery.is_none();
+    Bounds { bounded_by: bounded.then(|| bounded_by(run)), notes, next: next(run) }
 }
 
 /// Connections that are only held move nothing that could be bounded.
@@ -76,6 +77,10 @@ fn next(run: &Run) -> String {
         _ if !sends(run) => {
             format!("flux-bench mqtt pair --conns {}   traffic over as many connections", settings.connections)
         }
+        _ if run.connections.recovery.is_some() => {
+            format!("{command} --subs {}   a larger crowd", 2 * settings.subscribers.unwrap_or(1))
+        }
+        (_, Some(rate)) if run.scenario == "device" => format!("{command} --rate {}   a busier fleet", (rate * 2.0).ceil()),
         (_, Some(_)) => format!("{command} --rate max   how much it can take"),
         (_, None) => format!("{command} --rate 5000   how fast it answers when it is not full"),
     }

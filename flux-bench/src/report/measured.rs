@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::outcome::Outcome;
+use crate::engine::outcome::{Outcome, Recovery};
 use crate::engine::timeline::Second;
+use crate::load::arrivals::Arrival;
 use crate::load::latency::{Buckets, Latency};
-use crate::plan::settings::{Load, Scenario, Settings};
+use crate::plan::settings::{Driver, Load, Scenario, Settings};
 use crate::watch::machine::Environment;
 use crate::watch::process;
+use crate::wire::payload::Payload;
 
 use super::model::{
     self as model, Conclusion, Connections, Costs, Latencies, LoadKind, Messages, Percentiles, Point, ProcessSample, ProcessUse,
@@ -42,7 +44,8 @@ const CONNECTIONS_TO_TELL: u64 = 1_000;
 /// What the engine measured as a run that is not yet judged.
 pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environment: Environment) -> Run {
     let Identity { id, started_at, label, round } = identity;
-    let sends = settings.scenario != Scenario::Conns;
+    let (sends, delivers) = (settings.scenario.publishes(), settings.scenario.delivers());
+    let arrives = delivers || settings.scenario == Scenario::Sub;
     let servers: Vec<ProcessUse> = outcome.server.iter().map(process_use).collect();
     Run {
         id,
@@ -54,8 +57,9 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
         result: if outcome.interrupted { Conclusion::Interrupted } else { Conclusion::Pass },
         settings: asked(settings),
         throughput: Throughput {
-            deliveries_per_second: sends.then(|| per_second(outcome.delivered_in_window, outcome.window)),
-            messages_per_second: sends.then(|| per_second(outcome.sent_in_window, outcome.window)),
+            deliveries_per_second: arrives.then(|| per_second(outcome.delivered_in_window, outcome.window)),
+            messages_per_second: (sends && !settings.scenario.recovers())
+                .then(|| per_second(outcome.sent_in_window, outcome.window)),
             requests_per_second: None,
             events_per_second: None,
             deliveries_in_window: outcome.delivered_in_window,
@@ -67,6 +71,8 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
             opened: outcome.totals.connected,
             failed: outcome.totals.failed,
             lost: outcome.totals.lost,
+            returned: outcome.totals.returned,
+            recovery: outcome.recovery.map(recovery),
             seconds: seconds(outcome.connecting),
             connects_per_second: per_second(outcome.totals.connected, outcome.connecting),
             failures: outcome.failures.iter().map(ToString::to_string).collect(),
@@ -82,9 +88,10 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
         },
         latency_milliseconds: Latencies {
             response: latency(&outcome.response),
-            service: latency(&outcome.service),
+            // Of what waited for its subscriber the way says nothing.
+            service: latency(&outcome.service).filter(|_| !settings.scenario.recovers()),
             acknowledgement: latency(&outcome.acknowledgement),
-            generator_lag: latency(&outcome.lag).filter(|_| matches!(settings.load, Load::Paced(_))),
+            generator_lag: latency(&outcome.lag).filter(|_| settings.load.is_paced()),
             connect: latency(&outcome.connect),
         },
         guarantee: outcome.audit.as_ref().map(|audit| audit.guarantee()),
@@ -104,24 +111,21 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
 }
 
 fn asked(settings: &Settings) -> model::Settings {
-    let (load, rate) = match settings.load {
-        Load::Paced(rate) => (LoadKind::Paced, Some(rate)),
-        Load::Unpaced => (LoadKind::Unpaced, None),
-    };
-    let sends = settings.scenario != Scenario::Conns;
+    let load = if settings.load.is_paced() { LoadKind::Paced } else { LoadKind::Unpaced };
+    let sends = settings.scenario.publishes();
     let count = |count: usize| Some(count as u64);
     model::Settings {
         urls: settings.servers.iter().map(|server| server.url.clone()).collect(),
         protocol: format!("MQTT {}", settings.login.protocol.name()),
         connections: settings.connections() as u64,
-        publishers: count(settings.publishers),
-        subscribers: count(settings.subscribers),
+        publishers: count(settings.devices + settings.publishers),
+        subscribers: count(settings.devices + settings.subscribers),
         idle: count(settings.idle),
         topics: count(settings.topics),
-        qos: sends.then_some(settings.qos),
-        size_bytes: settings.size as u64,
+        qos: (settings.scenario != Scenario::Conns).then_some(settings.qos()),
+        size_bytes: settings.size() as u64,
         load,
-        messages_per_second: rate.filter(|_| sends),
+        messages_per_second: settings.load.offered(settings.warmup, settings.duration).filter(|_| sends),
         connects_per_second: settings.connect_rate,
         duration_seconds: settings.duration.as_secs_f64(),
         warmup_seconds: settings.warmup.as_secs_f64(),
@@ -136,17 +140,57 @@ fn asked(settings: &Settings) -> model::Settings {
 /// What is not as it is by default.
 fn options(settings: &Settings) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
+    let mut set = |name: &str, value: String| options.insert(name.to_owned(), value);
     let mut transports: Vec<_> = settings.servers.iter().map(|server| server.transport.name()).collect();
     transports.sort_unstable();
     transports.dedup();
     if transports != ["tcp"] {
-        options.insert("over".to_owned(), transports.join(","));
+        set("over", transports.join(","));
     }
     if settings.servers.len() > 1 {
         let spread = if settings.cross_node { "across" } else { "each" };
-        options.insert("servers".to_owned(), format!("{} ({spread})", settings.servers.len()));
+        set("servers", format!("{} ({spread})", settings.servers.len()));
+    }
+    if settings.mix.is_mixed() {
+        set("mix", settings.mix.to_string());
+    }
+    if settings.driver == Driver::Rumqttc {
+        set("driver", "rumqttc".to_owned());
+    }
+    if let Load::Ramp { from, to, over } = settings.load {
+        set("rate", format!("{from}..{to}/{}", humantime::format_duration(over)));
+    }
+    if settings.arrival != Arrival::Constant {
+        set("arrival", settings.arrival.name().to_owned());
+    }
+    if let Some(churn) = settings.churn {
+        set("churn", format!("{churn}/s"));
+    }
+    if settings.retain {
+        set("retain", "yes".to_owned());
+    }
+    match settings.scenario {
+        Scenario::Shared => drop(set("groups", settings.groups.to_string())),
+        Scenario::Storm => drop(set("queued", settings.queued.to_string())),
+        Scenario::Device => drop(set("devices", settings.devices.to_string())),
+        Scenario::Sub => drop(set("topic", settings.topic.clone().unwrap_or_else(|| "#".to_owned()))),
+        _ => {}
+    }
+    if !matches!(settings.payload, Payload::Filler(_)) {
+        set("payload", "given".to_owned());
     }
     options
+}
+
+fn recovery(found: Recovery) -> model::Recovery {
+    model::Recovery {
+        clients: found.clients,
+        sessions_lost: found.sessions_lost,
+        stored_messages: found.stored,
+        storing_seconds: seconds(found.filling),
+        connected_seconds: found.connected.map(seconds),
+        delivered_seconds: found.delivered.map(seconds),
+    }
 }
 
 fn costs(outcome: &Outcome) -> Costs {

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use crate::http::outcome::Outcome;
 use crate::http::settings::{READ, Settings, Workload};
 use crate::load::latency::Latency;
-use crate::plan::settings::Load;
 use crate::watch::machine::Environment;
 
 use super::measured::{self, Identity, latency, per_second, process_use, seconds};
@@ -14,7 +13,7 @@ use super::model::{
 /// What the HTTP engine measured as a run that is not yet judged.
 pub fn http(identity: Identity, settings: &Settings, outcome: Outcome, environment: Environment) -> Run {
     let Identity { id, started_at, label, round } = identity;
-    let paced = matches!(settings.load, Load::Paced(_));
+    let paced = settings.load.is_paced();
     let only_paced = |found: &Latency| latency(found).filter(|_| paced);
     // A connection that took the place of a lost one was opened too.
     let totals = &outcome.totals;
@@ -45,6 +44,7 @@ pub fn http(identity: Identity, settings: &Settings, outcome: Outcome, environme
             connects_per_second: per_second(settings.connections as u64, outcome.connecting),
             failures: vec![],
             losses: outcome.losses.clone(),
+            ..Default::default()
         },
         messages: Messages {
             due: totals.due,
@@ -78,10 +78,8 @@ pub fn http(identity: Identity, settings: &Settings, outcome: Outcome, environme
 }
 
 fn asked(settings: &Settings) -> model::Settings {
-    let (load, rate) = match settings.load {
-        Load::Paced(rate) => (LoadKind::Paced, Some(rate)),
-        Load::Unpaced => (LoadKind::Unpaced, None),
-    };
+    let load = if settings.load.is_paced() { LoadKind::Paced } else { LoadKind::Unpaced };
+    let rate = settings.load.offered(settings.warmup, settings.duration);
     let publishes = settings.workload.publishes();
     let mut options = BTreeMap::new();
     if settings.workload == Workload::Batch {

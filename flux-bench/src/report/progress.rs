@@ -60,6 +60,16 @@ impl Observer for Progress {
             Phase::Holding => format!("holding {} connections{left}", grouped(totals.connected - totals.lost)),
             Phase::WarmingUp => format!("warming up: {}{left}", moving()),
             Phase::Running => format!("running: {}{left}", moving()),
+            Phase::Filling => {
+                format!("storing: {} messages sent, {} acknowledged", grouped(totals.sent), grouped(totals.acknowledged))
+            }
+            Phase::Recovering => format!(
+                "recovering: {} clients back, {} of {} deliveries ({}/s)",
+                grouped(totals.returned),
+                grouped(totals.delivered),
+                grouped(totals.owed),
+                grouped(rate as u64)
+            ),
             Phase::Draining => format!(
                 "draining: {} not {} yet ({})",
                 grouped(totals.owed.saturating_sub(totals.delivered)),

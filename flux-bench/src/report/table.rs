@@ -1,7 +1,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::bounds::{self, Bounds};
-use super::model::{Audit, Percentiles, Run, TargetRow, TargetVerdict, Tool};
+use super::model::{Audit, OffenceKind, Percentiles, Run, TargetRow, TargetVerdict, Tool};
 use super::number::{bytes, figure, grouped};
 
 /// The report for people.
@@ -9,6 +9,7 @@ pub fn render(run: &Run) -> String {
     let mut lines = vec![headline(run), latencies(run)];
     lines.extend(throughput(run));
     lines.push(connections(run));
+    lines.extend(recovery(run));
     lines.extend(run.audit.as_ref().map(|audit| audit_line(run, audit)));
     lines.extend(answers(run));
     lines.extend(servers(run));
@@ -113,7 +114,7 @@ fn connections(run: &Run) -> String {
         found.seconds,
         figure(found.connects_per_second),
     );
-    for (word, count) in [("failed", found.failed), ("lost", found.lost)] {
+    for (word, count) in [("failed", found.failed), ("lost", found.lost), ("came back", returned(run))] {
         if count > 0 {
             text += &format!(", {} {word}", grouped(count));
         }
@@ -121,11 +122,39 @@ fn connections(run: &Run) -> String {
     text
 }
 
+/// Where clients came back while messages were sent; a recovery has a line of its own.
+fn returned(run: &Run) -> u64 {
+    if run.connections.recovery.is_none() { run.connections.returned } else { 0 }
+}
+
+fn recovery(run: &Run) -> Option<String> {
+    let found = run.connections.recovery.as_ref()?;
+    let by = |seconds: Option<f64>| seconds.map_or_else(|| "never".to_owned(), |seconds| format!("after {seconds:.2} s"));
+    let mut text = format!(
+        "RECOVERY     {} messages stored in {:.2} s; all {} clients connected {}, everything delivered {}",
+        grouped(found.stored_messages),
+        found.storing_seconds,
+        grouped(found.clients),
+        by(found.connected_seconds),
+        by(found.delivered_seconds),
+    );
+    if found.sessions_lost > 0 {
+        text += &format!(", {} sessions LOST", grouped(found.sessions_lost));
+    }
+    Some(text)
+}
+
 fn audit_line(run: &Run, audit: &Audit) -> String {
-    let allowed = |count: u64, allowed: bool| match (count, allowed) {
+    let level = match run.settings.options.get("mix") {
+        Some(mix) => format!("in the mix {mix}"),
+        None => format!("at QoS {}", audit.qos),
+    };
+    // Of a mix each QoS is judged for itself.
+    let allowed = |kind: OffenceKind, count: u64| match (count, audit.forbidden(kind)) {
         (0, _) => "0".to_owned(),
-        (count, true) => format!("{} (allowed at QoS {})", grouped(count), audit.qos),
-        (count, false) => format!("{} (FORBIDDEN at QoS {})", grouped(count), audit.qos),
+        (count, 0) => format!("{} (allowed {level})", grouped(count)),
+        (count, forbidden) if forbidden == count => format!("{} (FORBIDDEN {level})", grouped(count)),
+        (count, forbidden) => format!("{} ({} FORBIDDEN {level})", grouped(count), grouped(forbidden)),
     };
     let mut parts = vec![
         match audit.qos {
@@ -133,9 +162,9 @@ fn audit_line(run: &Run, audit: &Audit) -> String {
             _ => format!("acked {}", grouped(audit.acknowledged)),
         },
         format!("delivered {}", grouped(audit.delivered)),
-        format!("lost {}", allowed(audit.lost, audit.qos == 0)),
-        format!("duplicated {}", allowed(audit.duplicated, audit.qos == 1)),
-        format!("reordered {}", allowed(audit.reordered, false)),
+        format!("lost {}", allowed(OffenceKind::Lost, audit.lost)),
+        format!("duplicated {}", allowed(OffenceKind::Duplicated, audit.duplicated)),
+        format!("reordered {}", allowed(OffenceKind::Reordered, audit.reordered)),
     ];
     for (name, count) in [("recovered", audit.recovered), ("unresolved", audit.unresolved)] {
         if count > 0 {
@@ -143,7 +172,7 @@ fn audit_line(run: &Run, audit: &Audit) -> String {
         }
     }
     if audit.unexpected > 0 {
-        parts.push(format!("unexpected {}", allowed(audit.unexpected, false)));
+        parts.push(format!("unexpected {}", allowed(OffenceKind::Unexpected, audit.unexpected)));
     }
     let guarantee = run.guarantee.unwrap_or_else(|| audit.guarantee());
     format!("AUDIT        {}  → {}", parts.join("  "), guarantee.words())

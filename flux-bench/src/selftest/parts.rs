@@ -5,10 +5,9 @@ use serde::Serialize;
 
 use crate::engine::outcome::Outcome;
 use crate::engine::{self, Observer, Phase, RunError, Totals};
-use crate::plan::limits::Bind;
+use crate::plan::mix::Mix;
 use crate::plan::server::Server;
-use crate::plan::settings::{Load, Scenario, Settings};
-use crate::wire::control::Login;
+use crate::plan::settings::{Flaw, Load, Scenario, Settings};
 
 use super::broker::Broker;
 use super::faults::{Committed, Faults};
@@ -67,8 +66,8 @@ impl Observer for Silent {
     fn observe(&mut self, _: Phase, _: &Totals, _: Option<Duration>) {}
 }
 
-/// Runs every part with about `messages` messages each.
-pub async fn run(messages: usize) -> Result<Vec<Part>, SelftestError> {
+/// Runs every part with about `messages` messages each. `flaw` is planted to see whether it is found.
+pub async fn run(messages: usize, flaw: Option<Flaw>) -> Result<Vec<Part>, SelftestError> {
     let drops = Faults { drop_every: Some(997), ..Default::default() };
     let duplicates = Faults { duplicate_every: Some(101), ..Default::default() };
     let swaps = Faults { swap_every: Some(53), ..Default::default() };
@@ -84,11 +83,11 @@ pub async fn run(messages: usize) -> Result<Vec<Part>, SelftestError> {
         audited("all three at once, QoS 0", 0, all, messages),
         audited("all three at once, QoS 2", 2, all, messages),
     )?;
-    Ok(vec![none_0, none_1, none_2, drops, duplicates, swaps, all_0, all_2, stalled().await?])
+    Ok(vec![none_0, none_1, none_2, drops, duplicates, swaps, all_0, all_2, stalled(flaw).await?])
 }
 
 async fn audited(name: &str, qos: u8, faults: Faults, messages: usize) -> Result<Part, SelftestError> {
-    let settings = Settings { qos, load: Load::Paced(messages as f64), ..settings() };
+    let settings = Settings { mix: Mix::only(qos), load: Load::Paced(messages as f64), ..settings() };
     let (outcome, committed, held) = measure(settings, faults).await?;
     let audit = outcome.audit.unwrap_or_default();
     let figures = vec![
@@ -104,10 +103,11 @@ async fn audited(name: &str, qos: u8, faults: Faults, messages: usize) -> Result
 }
 
 /// One message may be unacknowledged, so the stall holds the generator up: the case in which most tools report nothing.
-async fn stalled() -> Result<Part, SelftestError> {
+async fn stalled(flaw: Option<Flaw>) -> Result<Part, SelftestError> {
     let rate = 2_000.0;
     let faults = Faults { stall: Some((500, STALL)), ..Default::default() };
-    let settings = Settings { publishers: 1, subscribers: 1, topics: 1, inflight: 1, load: Load::Paced(rate), ..settings() };
+    let settings =
+        Settings { flaw, publishers: 1, subscribers: 1, topics: 1, inflight: 1, load: Load::Paced(rate), ..settings() };
     let (outcome, _, _) = measure(settings, faults).await?;
     let (response, service) = (outcome.response.percentiles(), outcome.service.percentiles());
     let stall = STALL.as_millis() as u64;
@@ -134,28 +134,7 @@ async fn measure(settings: Settings, faults: Faults) -> Result<(Outcome, Committ
 }
 
 fn settings() -> Settings {
-    Settings {
-        scenario: Scenario::Pair,
-        servers: vec![],
-        cross_node: false,
-        bind: Bind::Auto,
-        login: Login::default(),
-        idle: 0,
-        publishers: 4,
-        subscribers: 4,
-        topics: 4,
-        qos: 1,
-        size: 64,
-        load: Load::Unpaced,
-        connect_rate: None,
-        duration: Duration::from_secs(1),
-        warmup: Duration::ZERO,
-        inflight: 16,
-        seed: 1,
-        workers: 2,
-        drain_quiet: Duration::from_secs(1),
-        pid: None,
-    }
+    Settings { publishers: 4, subscribers: 4, topics: 4, inflight: 16, workers: 2, ..Settings::plain(Scenario::Pair, vec![]) }
 }
 
 #[cfg(test)]
@@ -164,10 +143,19 @@ mod tests {
 
     #[tokio::test]
     async fn every_planted_fault_is_reported_exactly() {
-        for part in run(2_000).await.unwrap() {
+        for part in run(2_000, None).await.unwrap() {
             for figure in &part.figures {
                 assert!(figure.holds(), "{}: {figure:?}", part.name);
             }
         }
+    }
+
+    /// The proof of the proof: with the mistake that most tools make, the stall is not found and the selftest says so.
+    #[tokio::test]
+    async fn measuring_from_the_actual_send_makes_it_fail() {
+        let part = stalled(Some(Flaw::FromActualSend)).await.unwrap();
+        assert!(!part.holds(), "{part:?}");
+        let wrong: Vec<_> = part.figures.iter().filter(|figure| !figure.holds()).map(|figure| figure.name).collect();
+        assert!(wrong.contains(&"response p90 (ms)"), "{wrong:?}");
     }
 }

@@ -24,6 +24,14 @@ pub fn judge(run: &mut Run, targets: &[Target]) {
     if run.connections.lost > 0 {
         run.failures.push(format!("{} connections were lost", run.connections.lost));
     }
+    if let Some(recovery) = &run.connections.recovery {
+        if recovery.sessions_lost > 0 {
+            run.failures.push(format!("the server had not kept {} sessions", recovery.sessions_lost));
+        }
+        if recovery.connected_seconds.is_none() {
+            run.failures.push(format!("only {} of {} clients came back", run.connections.returned, recovery.clients));
+        }
+    }
     let missed = run.targets.iter().any(|row| row.verdict == TargetVerdict::Fail);
     run.result = if run.result == Conclusion::Interrupted {
         Conclusion::Interrupted
@@ -74,7 +82,7 @@ fn sends(run: &Run) -> bool {
 
 fn doubts(run: &Run) -> Vec<String> {
     let mut found = vec![];
-    if !sends(run) {
+    if !sends(run) || run.connections.recovery.is_some() {
         return found;
     }
     if run.messages.shed > 0 {
@@ -87,17 +95,22 @@ fn doubts(run: &Run) -> Vec<String> {
     let measured = match run.settings.load {
         LoadKind::Paced => {
             let lag = latencies.generator_lag.as_ref().map_or(0.0, |lag| lag.p99);
-            let (count, p99) = latencies.response.as_ref().map_or((0, 0.0), |response| (response.count, response.p99));
+            // Who only publishes measures acknowledgements.
+            let measured = latencies.response.as_ref().or(latencies.acknowledgement.as_ref());
+            let (count, p99) = measured.map_or((0, 0.0), |found| (found.count, found.p99));
             if lag > LAG_ALLOWED_MS && lag > p99 * LAG_SHARE {
                 found.push(format!("the generator was late: its own lag (p99 {lag:.2} ms) is too much of what it measured"));
             }
             count
         }
-        LoadKind::Unpaced => latencies.service.as_ref().map_or(0, |service| service.count),
+        LoadKind::Unpaced => latencies.service.as_ref().or(latencies.acknowledgement.as_ref()).map_or(0, |found| found.count),
     };
     // A server that refuses everything has failed, however few latencies that leaves.
     let refused = run.tool == Tool::Http && run.messages.acknowledged >= SAMPLES_WANTED && run.messages.delivered == 0;
-    if measured < SAMPLES_WANTED && !refused {
+    // Who only publishes at QoS 0 measures nothing.
+    let alone = run.tool == Tool::Mqtt && run.settings.subscribers == Some(0);
+    let measures = !alone || run.settings.qos.is_some_and(|qos| qos > 0);
+    if measures && measured < SAMPLES_WANTED && !refused {
         found.push(format!("{measured} latencies are too few, {SAMPLES_WANTED} are needed"));
     }
     found
@@ -109,7 +122,7 @@ mod tests {
     use super::*;
     use crate::audit::settle::Class;
     use crate::report::fixture;
-    use crate::report::model::Percentiles;
+    use crate::report::model::{Percentiles, Recovery};
 
     fn lag(run: &mut Run, p99: f64) {
         run.latency_milliseconds.generator_lag = Some(Percentiles { count: 50_000, p99, ..Default::default() });
@@ -183,6 +196,31 @@ mod tests {
         let mut few = fixture::run();
         few.latency_milliseconds.response = Some(Percentiles { count: 999, ..Default::default() });
         assert_eq!(judged(few).result, Conclusion::Invalid);
+    }
+
+    #[test]
+    fn who_only_publishes_is_judged_by_acknowledgements_and_at_qos_0_by_none() {
+        let mut alone = fixture::run();
+        alone.settings.subscribers = Some(0);
+        (alone.latency_milliseconds.response, alone.audit) = (None, None);
+        let few = Some(Percentiles { count: 999, p99: 1.0, ..Default::default() });
+        alone.latency_milliseconds.acknowledgement = few;
+        assert_eq!(judged(alone.clone()).result, Conclusion::Invalid);
+        (alone.latency_milliseconds.acknowledgement, alone.settings.qos) = (None, Some(0));
+        assert_eq!(judged(alone).result, Conclusion::Pass);
+    }
+
+    #[test]
+    fn sessions_that_were_not_kept_and_clients_that_stay_away_fail_a_storm() {
+        let storm = |sessions_lost, connected_seconds| {
+            let mut run = fixture::run();
+            let recovery = Recovery { clients: 10, sessions_lost, connected_seconds, ..Default::default() };
+            (run.connections.recovery, run.connections.returned) = (Some(recovery), 9);
+            judged(run)
+        };
+        assert_eq!(storm(0, Some(1.0)).result, Conclusion::Pass);
+        assert_eq!(storm(1, Some(1.0)).failures, ["the server had not kept 1 sessions"]);
+        assert_eq!(storm(0, None).failures, ["only 9 of 10 clients came back"]);
     }
 
     #[test]

@@ -167,12 +167,13 @@ pub fn suback(protocol: Protocol, frame: &[u8], filters: &[String], qos: u8) -> 
     Ok(())
 }
 
-/// DISCONNECT; in MQTT 5 it also ends a persistent session.
-pub fn disconnect(protocol: Protocol) -> BytesMut {
+/// DISCONNECT; `forget` ends a persistent session too, in MQTT 5.
+pub fn disconnect(protocol: Protocol, forget: bool) -> BytesMut {
     match protocol {
         Protocol::V4 => encode_v3(v3::Packet::Disconnect),
         Protocol::V5 => {
-            encode_v5(v5::Packet::Disconnect(v5::Disconnect { session_expiry_interval_secs: Some(0), ..Default::default() }))
+            let session_expiry_interval_secs = forget.then_some(0);
+            encode_v5(v5::Packet::Disconnect(v5::Disconnect { session_expiry_interval_secs, ..Default::default() }))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: the hot path (template, scan, stamp) allocates nothing per message.
 
 pub mod control;
+pub mod payload;
 pub mod reason;
 pub mod scan;
 pub mod stamp;

@@ -1,5 +1,6 @@
 use super::Protocol;
-use super::stamp::{STAMP_BYTES, Stamp};
+use super::payload::{Payload, Place};
+use super::stamp::Stamp;
 
 /// A PUBLISH frame encoded once. Sending copies it and patches the packet identifier and the stamp.
 #[derive(Debug, Clone)]
@@ -7,27 +8,18 @@ pub struct PublishTemplate {
     frame: Box<[u8]>,
     /// Where the packet identifier is; none at QoS 0.
     packet_id_at: Option<usize>,
-    stamp_at: usize,
+    payload_at: usize,
+    place: Place,
 }
 
 impl PublishTemplate {
-    /// `size` is the payload's, at least [`STAMP_BYTES`]; `seed` decides the filler, which does not compress.
-    pub fn new(protocol: Protocol, topic: &str, qos: u8, size: usize, seed: u64) -> Self {
-        assert!(size >= STAMP_BYTES, "the command line admits no smaller payload");
-        let packet_id_bytes = if qos > 0 { 2 } else { 0 };
-        let property_bytes = usize::from(protocol == Protocol::V5);
-        let remaining = 2 + topic.len() + packet_id_bytes + property_bytes + size;
-
-        let mut frame = Vec::with_capacity(remaining + 5);
-        frame.push(0x30 | (qos << 1));
-        write_length(remaining, &mut frame);
-        frame.extend_from_slice(&(topic.len() as u16).to_be_bytes());
-        frame.extend_from_slice(topic.as_bytes());
-        let packet_id_at = (qos > 0).then_some(frame.len());
-        frame.resize(frame.len() + packet_id_bytes + property_bytes, 0);
-        let stamp_at = frame.len();
-        frame.extend(filler(seed).take(size));
-        Self { frame: frame.into_boxed_slice(), packet_id_at, stamp_at }
+    /// `seed` decides the filler.
+    pub fn new(protocol: Protocol, topic: &str, (qos, retain): (u8, bool), payload: &Payload, seed: u64) -> Self {
+        let payload_bytes = payload.build(seed);
+        let (mut frame, packet_id_at) = header(protocol, topic, (qos, retain), payload_bytes.len());
+        let payload_at = frame.len();
+        frame.extend_from_slice(&payload_bytes);
+        Self { frame: frame.into_boxed_slice(), packet_id_at, payload_at, place: payload.place() }
     }
 
     /// Bytes of the whole frame.
@@ -36,6 +28,7 @@ impl PublishTemplate {
     }
 
     /// Appends one message. `packet_id` is ignored at QoS 0.
+    #[inline]
     pub fn append(&self, packet_id: u16, stamp: &Stamp, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&self.frame);
@@ -43,8 +36,28 @@ impl PublishTemplate {
         if let Some(at) = self.packet_id_at {
             frame[at..at + 2].copy_from_slice(&packet_id.to_be_bytes());
         }
-        stamp.write(&mut frame[self.stamp_at..]);
+        self.place.write(stamp, &mut frame[self.payload_at..]);
     }
+}
+
+/// A PUBLISH that removes what is retained on a topic (MQTT 5 §3.3.1.3).
+pub fn clear_retained(protocol: Protocol, topic: &str) -> Vec<u8> {
+    header(protocol, topic, (0, true), 0).0
+}
+
+/// Everything before the payload, and where the packet identifier is.
+fn header(protocol: Protocol, topic: &str, (qos, retain): (u8, bool), payload_bytes: usize) -> (Vec<u8>, Option<usize>) {
+    let packet_id_bytes = if qos > 0 { 2 } else { 0 };
+    let property_bytes = usize::from(protocol == Protocol::V5);
+    let remaining = 2 + topic.len() + packet_id_bytes + property_bytes + payload_bytes;
+    let mut frame = Vec::with_capacity(remaining + 5);
+    frame.push(0x30 | (qos << 1) | u8::from(retain));
+    write_length(remaining, &mut frame);
+    frame.extend_from_slice(&(topic.len() as u16).to_be_bytes());
+    frame.extend_from_slice(topic.as_bytes());
+    let packet_id_at = (qos > 0).then_some(frame.len());
+    frame.resize(frame.len() + packet_id_bytes + property_bytes, 0);
+    (frame, packet_id_at)
 }
 
 /// MQTT's variable byte integer (MQTT 5 §1.5.5).
@@ -59,17 +72,6 @@ fn write_length(mut value: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// xorshift64*: cheap, seeded, and good enough not to compress.
-fn filler(seed: u64) -> impl Iterator<Item = u8> {
-    let mut state = seed | 1;
-    std::iter::repeat_with(move || {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::BytesMut;
@@ -78,6 +80,7 @@ mod tests {
     use tokio_util::codec::Decoder;
 
     use super::*;
+    use crate::wire::stamp::STAMP_BYTES;
 
     fn decoded(protocol: Protocol, frames: &[u8]) -> Publish {
         let mut bytes = BytesMut::from(frames);
@@ -102,7 +105,7 @@ mod tests {
                 // 100 fits one length byte, 256 needs two, 20,000 three.
                 for size in [STAMP_BYTES, 100, 256, 20_000] {
                     let stamp = Stamp { run: 7, stream: 3, sequence: 99, intended: 1_000, sent: 2_000 };
-                    let template = PublishTemplate::new(protocol, "flux-bench/7/3", qos, size, 42);
+                    let template = PublishTemplate::new(protocol, "flux-bench/7/3", (qos, qos == 2), &Payload::Filler(size), 42);
                     let mut out = vec![];
                     template.append(513, &stamp, &mut out);
                     assert_eq!(out.len(), template.frame_bytes());
@@ -111,10 +114,18 @@ mod tests {
                     assert_eq!(&*publish.topic, "flux-bench/7/3");
                     assert_eq!(publish.qos, QoS::try_from(qos).unwrap());
                     assert_eq!(publish.packet_id.map(|id| id.get()), (qos > 0).then_some(513));
-                    assert_eq!(publish.payload.len(), size);
+                    assert_eq!((publish.payload.len(), publish.retain), (size, qos == 2));
                     assert_eq!(Stamp::read(&publish.payload), Some(stamp));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_empty_retained_message_clears_the_topic() {
+        for protocol in [Protocol::V4, Protocol::V5] {
+            let publish = decoded(protocol, &clear_retained(protocol, "a/b"));
+            assert_eq!((&*publish.topic, publish.retain, publish.payload.len()), ("a/b", true, 0));
         }
     }
 }

@@ -12,7 +12,7 @@ mod verdict;
 pub use crate::audit::offence::{Kind as OffenceKind, Offence};
 pub use crate::audit::settle::{Audit, Guarantee};
 pub use latencies::{Latencies, Percentiles, SpectrumPoint};
-pub use run::{AnswerCount, Connections, Messages, Run, Throughput, Tool};
+pub use run::{AnswerCount, Connections, Messages, Recovery, Run, Throughput, Tool};
 pub use settings::{LoadKind, Settings};
 pub use timeline::{Mark, Point, Spread, Timeline};
 pub use usage::{Costs, ProcessSample, ProcessUse};

@@ -97,12 +97,33 @@ pub struct Connections {
     pub failed: u64,
     /// Ended before their time.
     pub lost: u64,
+    /// Came back after they had left by plan, or came late by plan.
+    #[serde(default)]
+    pub returned: u64,
+    /// How they fetched what waited for them (storm, retained).
+    #[serde(default)]
+    pub recovery: Option<Recovery>,
     /// From the first connect call until the last connection was open and subscribed.
     pub seconds: f64,
     pub connects_per_second: f64,
     /// The first few reasons.
     pub failures: Vec<String>,
     pub losses: Vec<String>,
+}
+
+/// Clients that come all at once to messages that wait for them. Times count from when they were let loose.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recovery {
+    pub clients: u64,
+    /// Clients whose session the server had not kept.
+    pub sessions_lost: u64,
+    pub stored_messages: u64,
+    pub storing_seconds: f64,
+    /// Until the last client was connected; absent when not all were.
+    pub connected_seconds: Option<f64>,
+    /// Until the last message arrived; absent when not all did.
+    pub delivered_seconds: Option<f64>,
 }
 
 /// Messages (HTTP: requests) of the whole run, warm-up included.
@@ -138,6 +159,7 @@ impl Run {
     /// What [`Self::headline_rate`] counts.
     pub fn unit(&self) -> &'static str {
         match self.tool {
+            Tool::Mqtt if self.throughput.deliveries_per_second.is_none() => "messages",
             Tool::Mqtt | Tool::Bus => "deliveries",
             Tool::Http => "requests",
         }
