@@ -14,7 +14,7 @@ use flux_core::bus::{Append, Stored};
 use flux_core::durable::conformance::{Owner, append, delivery, transaction, wait};
 use flux_core::durable::{DiskStore, DurableStore, Operation, Options, Transaction};
 use flux_core::receipt::Receipt;
-use flux_core::types::{Delivery, QueueId, Seq};
+use flux_core::types::{ClientId, Delivery, QueueId, Seq};
 use parking_lot::Mutex;
 
 const PRODUCERS: u64 = 10;
@@ -58,7 +58,13 @@ async fn produce(store: Arc<DiskStore>, number: u64, removed: Arc<AtomicU64>, un
     let sessions: Vec<_> = (0..QUEUES_EACH)
         .map(|_| {
             let queue = store.new_queue();
-            let operations = [Operation::PutSession { queue, record: b"session".as_slice().into() }].into_iter().collect();
+            let operations = [Operation::PutSession {
+                queue,
+                client: ClientId::new(format!("client {queue:?}")),
+                record: b"session".as_slice().into(),
+            }]
+            .into_iter()
+            .collect();
             drop(store.commit(Transaction { operations }));
             Arc::new(Session { store: store.clone(), queue, stored: Mutex::default(), removed: removed.clone() })
         })
@@ -130,7 +136,7 @@ async fn main() {
     drop(store);
     let begin = Instant::now();
     let store = DiskStore::open(&folder, Options::default()).expect("the store opens");
-    let recovered = store.recover().expect("the store is readable");
+    let recovered = wait(store.recover()).expect("the store is readable");
     let entries: u64 = recovered.sessions.iter().map(|session| session.entries).sum();
     println!("opened {} sessions with {entries} entries again in {:?}", recovered.sessions.len(), begin.elapsed());
     drop(store);

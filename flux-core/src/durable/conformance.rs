@@ -1,6 +1,6 @@
 //! What every [`DurableStore`] does, as tests. An implementation runs all of [`CLAUSES`], each on a bench of its own.
 
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::{Context, Poll, Wake, Waker};
@@ -10,7 +10,6 @@ use parking_lot::{Condvar, Mutex};
 
 use super::port::{DurableStore, Entry, EntryState, Operation, Recovered, RecoveredSession, Transaction};
 use crate::bus::{Append, Stored};
-use crate::receipt::Receipt;
 use crate::types::{
     ClientId, Delivery, Event, EventId, Properties, QoS, QueueId, Refusal, Seq, Subscription, Timestamp, TopicName,
 };
@@ -51,11 +50,12 @@ impl Wake for Awake {
 }
 
 /// Waits for an answer on this thread; a minute without one is a failure.
-pub fn wait(mut receipt: Receipt) -> Result<(), Refusal> {
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
     let (awake, awoken) = sync_channel(1);
     let waker = Waker::from(Arc::new(Awake(awake)));
     loop {
-        if let Poll::Ready(outcome) = Pin::new(&mut receipt).poll(&mut Context::from_waker(&waker)) {
+        if let Poll::Ready(outcome) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return outcome;
         }
         awoken.recv_timeout(PATIENCE).expect("an answer comes");
@@ -124,7 +124,8 @@ pub fn commit(store: &dyn DurableStore, operations: impl IntoIterator<Item = Ope
 /// A session with an empty queue.
 pub fn session(store: &dyn DurableStore) -> QueueId {
     let queue = store.new_queue();
-    commit(store, [Operation::PutSession { queue, record: b"session".as_slice().into() }]);
+    let client = ClientId::new(format!("client {queue:?}"));
+    commit(store, [Operation::PutSession { queue, client, record: b"session".as_slice().into() }]);
     queue
 }
 
@@ -141,11 +142,11 @@ pub fn seqs(entries: &[Entry]) -> Vec<u64> {
 
 /// All that is in a queue.
 pub fn all(store: &dyn DurableStore, queue: QueueId) -> Vec<Entry> {
-    store.read(queue, Seq(0), usize::MAX, usize::MAX).expect("the queue is readable")
+    wait(store.read(queue, Seq(0), usize::MAX, usize::MAX)).expect("the queue is readable")
 }
 
 pub fn recovered(store: &dyn DurableStore) -> Recovered {
-    store.recover().expect("the store is readable")
+    wait(store.recover()).expect("the store is readable")
 }
 
 fn only(recovered: Recovered) -> RecoveredSession {
@@ -189,11 +190,12 @@ fn owners_hear_in_order(bench: &mut dyn Bench) {
     let store = bench.open();
     let queues = [session(&*store), session(&*store)];
     let owners = [Arc::new(Owner::default()), Arc::new(Owner::default())];
+    let mut receipts = Vec::new();
     for id in 0..500 {
         let which = usize::from(id % 3 == 0);
-        let receipt = store.commit(transaction([append(queues[which], delivery(id, 20), &owners[which])]));
+        receipts.push(store.commit(transaction([append(queues[which], delivery(id, 20), &owners[which])])));
         if id % 100 == 99 {
-            assert_eq!(wait(receipt), Ok(()));
+            assert!(receipts.drain(..).all(|receipt| wait(receipt) == Ok(())));
             let heard = owners[0].heard().len() + owners[1].heard().len();
             assert_eq!(heard as u128, id + 1, "an owner has heard when the receipt resolves");
         }
@@ -210,13 +212,13 @@ fn reads_are_bounded(bench: &mut dyn Bench) {
     let queue = session(&*store);
     fill(&*store, queue, 10);
     let weight = event(1, 50).weight();
-    let read = |from, messages, bytes| seqs(&store.read(queue, Seq(from), messages, bytes).expect("readable"));
+    let read = |from, messages, bytes| seqs(&wait(store.read(queue, Seq(from), messages, bytes)).expect("readable"));
     assert_eq!(read(1, 3, usize::MAX), [1, 2, 3]);
     assert_eq!(read(8, 100, usize::MAX), [8, 9, 10]);
     assert_eq!(read(4, 100, 2 * weight), [4, 5]);
     assert_eq!(read(4, 100, 1), [4], "one is always read");
     assert_eq!(read(11, 100, usize::MAX), [] as [u64; 0]);
-    assert!(store.read(QueueId(999), Seq(1), 1, 1).expect("no error").is_empty());
+    assert!(wait(store.read(QueueId(999), Seq(1), 1, 1)).expect("no error").is_empty());
 }
 
 fn removal(bench: &mut dyn Bench) {

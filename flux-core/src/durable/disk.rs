@@ -16,7 +16,7 @@ use super::index::Place;
 use super::keeper::Keeper;
 use super::log::Log;
 use super::open::{lock, open};
-use super::port::{DurableStore, Entry, EntryState, Recovered, RecoveredSession, StoreError, StoreStats, Transaction};
+use super::port::{DurableStore, Entry, EntryState, Reading, Recovered, RecoveredSession, StoreError, StoreStats, Transaction};
 use super::record::Record;
 use super::scan::{io_error, repair_command};
 use super::segment::{self, Segment};
@@ -94,18 +94,8 @@ impl DiskStore {
             hint: format!("stop the server and run {}", repair_command(&self.volume.directory)),
         })
     }
-}
 
-impl DurableStore for DiskStore {
-    fn commit(&self, transaction: Transaction) -> Receipt {
-        self.shared.inbox.push(transaction)
-    }
-
-    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.shared.inbox.poll_room(context)
-    }
-
-    fn read(&self, queue: QueueId, from: Seq, messages: usize, bytes: usize) -> Result<Vec<Entry>, StoreError> {
+    fn entries(&self, queue: QueueId, from: Seq, messages: usize, bytes: usize) -> Result<Vec<Entry>, StoreError> {
         let state = self.shared.state.lock();
         let Some(known) = state.index.queues.get(&queue) else { return Ok(Vec::new()) };
         let run = known.entries.run(from, messages, bytes);
@@ -123,11 +113,7 @@ impl DurableStore for DiskStore {
         run.into_iter().zip(segments).map(entry).collect()
     }
 
-    fn new_queue(&self) -> QueueId {
-        QueueId(self.shared.next_queue.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn recover(&self) -> Result<Recovered, StoreError> {
+    fn recovered(&self) -> Result<Recovered, StoreError> {
         // Before the first commit nobody else wants the lock.
         let state = self.shared.state.lock();
         let segment = |place: Place| state.segment(place.segment).expect("what is alive is in a segment that is there");
@@ -164,6 +150,28 @@ impl DurableStore for DiskStore {
         }
         recovered.sessions.sort_unstable_by_key(|session| session.queue);
         Ok(recovered)
+    }
+}
+
+impl DurableStore for DiskStore {
+    fn commit(&self, transaction: Transaction) -> Receipt {
+        self.shared.inbox.push(transaction)
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.shared.inbox.poll_room(context)
+    }
+
+    fn read(&self, queue: QueueId, from: Seq, messages: usize, bytes: usize) -> Reading<Vec<Entry>> {
+        Reading::ready(self.entries(queue, from, messages, bytes))
+    }
+
+    fn new_queue(&self) -> QueueId {
+        QueueId(self.shared.next_queue.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn recover(&self) -> Reading<Recovered> {
+        Reading::ready(self.recovered())
     }
 
     fn stats(&self) -> StoreStats {

@@ -46,7 +46,7 @@ pub(super) enum Taken {
 
 impl Inbox {
     pub(super) fn push(&self, transaction: Transaction) -> Receipt {
-        let bytes = transaction.operations.iter().map(weight).sum::<usize>();
+        let bytes = transaction.operations.iter().map(Operation::weight).sum::<usize>();
         let mut state = self.state.lock();
         let full = state.bytes > 0 && state.bytes + bytes > limits::COMMIT_QUEUE_LIMIT_BYTES;
         if state.closed || full || bytes > limits::TRANSACTION_BYTES {
@@ -141,17 +141,6 @@ impl Inbox {
     }
 }
 
-/// Bytes in memory and about as many in the segment.
-fn weight(operation: &Operation) -> usize {
-    size_of::<Operation>()
-        + match operation {
-            Operation::Append(append) => append.delivery.event.weight(),
-            Operation::PutRetained { event } => event.weight(),
-            Operation::PutSession { record, .. } | Operation::PutWill { record, .. } => record.len(),
-            _ => 0,
-        }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -159,10 +148,11 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
+    use crate::types::ClientId;
     use crate::types::QueueId;
 
     fn transaction(bytes: usize) -> Transaction {
-        let operation = Operation::PutSession { queue: QueueId(1), record: vec![0; bytes].into() };
+        let operation = Operation::PutSession { queue: QueueId(1), client: ClientId::new("c"), record: vec![0; bytes].into() };
         Transaction { operations: [operation].into_iter().collect() }
     }
 

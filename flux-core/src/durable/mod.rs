@@ -22,6 +22,7 @@ mod log;
 mod open;
 mod port;
 mod record;
+mod redis;
 pub mod repair;
 mod scan;
 mod segment;
@@ -33,4 +34,8 @@ mod writer;
 pub use disk::{DiskStore, Options};
 #[cfg(any(test, feature = "test-util"))]
 pub use faults::Faults;
-pub use port::{DurableStore, Entry, EntryState, Operation, Recovered, RecoveredSession, StoreError, StoreStats, Transaction};
+pub use port::{
+    Claimed, DurableStore, Entry, EntryState, Operation, Reading, Recovered, RecoveredSession, StoreError, StoreStats,
+    Transaction,
+};
+pub use redis::RedisStore;

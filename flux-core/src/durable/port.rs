@@ -1,5 +1,6 @@
-//! The port: what survives the process. Implementations: `disk` (one node); `redis` comes with the distributed bus.
+//! The port: what survives the process. Implementations: `disk` (one node), `redis` (a cluster).
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -7,33 +8,84 @@ use smallvec::SmallVec;
 
 use crate::bus::Append;
 use crate::receipt::Receipt;
-use crate::types::{ClientId, Delivery, Event, QueueId, Seq, TopicName};
+use crate::redis::RedisError;
+use crate::types::{ClientId, Delivery, Event, NodeId, QueueId, Seq, TopicName};
 
 /// Keeps durable queues, session records, wills and retained messages.
 pub trait DurableStore: Send + Sync + 'static {
-    /// Queues a transaction. All of it is stored or nothing; transactions are stored in the order of the calls. The receipt resolves
-    /// when it is as safe as the configured acknowledgement level asks; before that, entries appended are announced to their owners.
+    /// Queues a transaction. All of it is stored or nothing (a store that several nodes share: all of each session's part; should one of
+    /// them fail, the transaction is refused and its repetition may deliver twice). Transactions that concern one session, one will or one
+    /// topic are stored in the order of the calls. The receipt resolves when it is as safe as the configured acknowledgement level asks;
+    /// before that, entries appended are announced to their owners.
     ///
-    /// Refused: `StoreFailed` (nothing of it is stored), `QuotaExceeded` (far more waits than [`DurableStore::poll_room`] allows), `ShuttingDown`.
+    /// Refused: `StoreFailed` (nothing of it is stored), `QuotaExceeded` (far more waits than [`DurableStore::poll_room`] allows), `ShuttingDown`,
+    /// `Moved` (another node has claimed the session).
     /// What concerns a session that does not exist (any more) is left out: nobody is owed it.
     fn commit(&self, transaction: Transaction) -> Receipt;
 
     /// Ready while little waits to be written. Publishers wait for it before they publish more.
     fn poll_room(&self, context: &mut Context<'_>) -> Poll<()>;
 
-    /// Entries of `queue` from `from` on, in order, until either bound is reached (at least one if there is one). Reads files: keep the bounds small.
-    fn read(&self, queue: QueueId, from: Seq, messages: usize, bytes: usize) -> Result<Vec<Entry>, StoreError>;
+    /// Entries of `queue` from `from` on, in order, until either bound is reached (at least one if there is one). A store on disk
+    /// answers at once and reads files: keep the bounds small.
+    fn read(&self, queue: QueueId, from: Seq, messages: usize, bytes: usize) -> Reading<Vec<Entry>>;
 
     /// A queue id that was never used.
     fn new_queue(&self) -> QueueId;
 
-    /// All that was stored, once, before the first commit.
-    fn recover(&self) -> Result<Recovered, StoreError>;
+    /// All that this node had stored, once, before the first commit.
+    fn recover(&self) -> Reading<Recovered>;
+
+    /// Makes this node the owner of all that is stored for `client`, whoever had it before: from then on that one's transactions for the
+    /// client are refused ([`Refusal::Moved`](crate::types::Refusal::Moved)). A store of one node has told everything in [`Recovered`].
+    fn claim(&self, _client: &ClientId) -> Reading<Claimed> {
+        Reading::ready(Ok(Claimed::default()))
+    }
+
+    /// Clients whose sessions or wills `node` owns: what is to be claimed when it is dead. It may name some that it has lost meanwhile.
+    fn clients_of(&self, _node: &NodeId) -> Reading<Vec<ClientId>> {
+        Reading::ready(Ok(Vec::new()))
+    }
+
+    /// As [`DurableStore::claim`], but only what `node` still owns: two that adopt from the same dead node get each client once.
+    fn adopt(&self, _client: &ClientId, _node: &NodeId) -> Reading<Claimed> {
+        Reading::ready(Ok(Claimed::default()))
+    }
 
     fn stats(&self) -> StoreStats;
 
     /// Writes what is queued, makes it safe against a power failure and refuses what comes later. Reading goes on.
     fn close(&self);
+}
+
+/// What was read, or will be.
+pub struct Reading<T>(State<T>);
+
+enum State<T> {
+    Ready(Option<Result<T, StoreError>>),
+    Later(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>),
+}
+
+impl<T> Reading<T> {
+    /// Costs nothing.
+    pub fn ready(found: Result<T, StoreError>) -> Self {
+        Reading(State::Ready(Some(found)))
+    }
+
+    pub fn later(future: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
+        Reading(State::Later(Box::pin(future)))
+    }
+}
+
+impl<T: Unpin> Future for Reading<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().0 {
+            State::Ready(found) => Poll::Ready(found.take().expect("a future is not polled after it was ready")),
+            State::Later(future) => future.as_mut().poll(context),
+        }
+    }
 }
 
 /// Written together.
@@ -78,6 +130,7 @@ pub enum Operation {
     /// `record` is the session as `mqtt` writes it.
     PutSession {
         queue: QueueId,
+        client: ClientId,
         record: Box<[u8]>,
     },
     /// With its queue and received marks.
@@ -101,6 +154,19 @@ pub enum Operation {
     DeleteRetained {
         topic: TopicName,
     },
+}
+
+impl Operation {
+    /// Bytes in memory and about as many in the store.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Operation>()
+            + match self {
+                Operation::Append(append) => append.delivery.event.weight(),
+                Operation::PutRetained { event } => event.weight(),
+                Operation::PutSession { record, .. } | Operation::PutWill { record, .. } => record.len(),
+                _ => 0,
+            }
+    }
 }
 
 /// One entry of a durable queue.
@@ -140,8 +206,23 @@ pub struct RecoveredSession {
     pub received: Vec<u16>,
 }
 
+/// What was stored for one client.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    pub session: Option<RecoveredSession>,
+    pub will: Option<Box<[u8]>>,
+    /// It was another node's.
+    pub from: Option<NodeId>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error("Redis, which keeps the sessions: {0}")]
+    Redis(#[from] RedisError),
+    #[error("what Redis keeps under {key} does not read: {problem}")]
+    Unreadable { key: String, problem: String },
+    #[error("the session has moved to another node")]
+    Moved,
     #[error("{path}: {problem}\n  hint: {hint}")]
     Damaged { path: String, problem: String, hint: String },
     #[error("{path} is in use by another process\n  hint: stop the other flux-core, or give this one its own --data-dir")]

@@ -126,7 +126,7 @@ impl Stage {
                     push(frame, Record::ForgetReceived { queue, packet_id });
                 }
             }
-            Operation::PutSession { queue, record } => {
+            Operation::PutSession { queue, record, .. } => {
                 let staged = self.queue(queue, index);
                 staged.exists = true;
                 let next = staged.next;

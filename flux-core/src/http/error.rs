@@ -152,7 +152,7 @@ impl From<Refusal> for Error {
             Refusal::NotAuthorized => (StatusCode::FORBIDDEN, Code::NotAuthorized),
             Refusal::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, Code::QueueFull),
             Refusal::QuotaExceeded => (StatusCode::TOO_MANY_REQUESTS, Code::QuotaExceeded),
-            Refusal::StoreFailed => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreFailed),
+            Refusal::StoreFailed | Refusal::Moved => (StatusCode::SERVICE_UNAVAILABLE, Code::StoreFailed),
             Refusal::Unreachable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unreachable),
             Refusal::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, Code::ShuttingDown),
         };

@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let mut progress = self.dialogue.poll_answers(context, self.link.output())?;
             progress |= self.dialogue.poll_reauthentication(context, self.link.output())?;
             if self.link.unwritten() < limits::WRITE_BUFFER_BYTES {
-                progress |= self.dialogue.deliver(self.link.output());
+                progress |= self.dialogue.deliver(context, self.link.output());
             }
             progress |= self.poll_write(context)?;
             progress |= self.dialogue.poll_hold(context, self.link.output())?;

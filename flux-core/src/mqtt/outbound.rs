@@ -1,6 +1,7 @@
 //! What a client is sent: answers to its packets, retained messages, deliveries from the mailbox and from the durable queue.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::aliases::OutgoingAliases;
@@ -15,8 +16,10 @@ use super::reason::Reason;
 use crate::bus::Delivered;
 use crate::bus::Handover;
 use crate::bus::Subscriber;
+use crate::durable::Entry;
 use crate::durable::EntryState;
 use crate::durable::Operation;
+use crate::durable::Reading;
 use crate::durable::Transaction;
 use crate::receipt::Receipt;
 use crate::telemetry::Direction;
@@ -36,11 +39,13 @@ pub struct Sending {
     next: Seq,
     /// Reused from turn to turn while there is traffic.
     batch: Vec<Item>,
+    /// Entries that the store is fetching.
+    reading: Option<Reading<Vec<Entry>>>,
 }
 
 impl Sending {
     pub fn new(aliases: OutgoingAliases, next: Seq) -> Self {
-        Sending { aliases, retained: VecDeque::new(), next, batch: Vec::new() }
+        Sending { aliases, retained: VecDeque::new(), next, batch: Vec::new(), reading: None }
     }
 
     pub fn next_entry(&self) -> Seq {
@@ -120,7 +125,7 @@ impl Dialogue {
         let reason = match refusal {
             Refusal::NotAuthorized => Reason::NotAuthorized,
             Refusal::QueueFull | Refusal::QuotaExceeded => Reason::QuotaExceeded,
-            Refusal::StoreFailed | Refusal::Unreachable => Reason::ImplementationSpecific,
+            Refusal::StoreFailed | Refusal::Unreachable | Refusal::Moved => Reason::ImplementationSpecific,
             Refusal::ShuttingDown => return Err(Close::server(Reason::ServerShuttingDown, "the server is shutting down")),
         };
         if self.agreed.version < Version::V5 {
@@ -172,7 +177,7 @@ impl Dialogue {
     }
 
     /// Sends what may be sent now: as much as the client's window and the write buffer hold. `true` when something was sent.
-    pub fn deliver(&mut self, out: &mut Vec<u8>) -> bool {
+    pub fn deliver(&mut self, context: &mut Context<'_>, out: &mut Vec<u8>) -> bool {
         let before = out.len();
         let now = Timestamp::now();
         while out.len() < limits::WRITE_BUFFER_BYTES {
@@ -187,7 +192,7 @@ impl Dialogue {
         while out.len() < limits::WRITE_BUFFER_BYTES
             && self.session.outbound.room() > 0
             && let Some((queue, from, last)) = self.session.mailbox().next_on_disk()
-            && self.deliver_from_disk(queue, from, last, now, out)
+            && self.deliver_from_store(context, (queue, from, last), now, out)
         {}
         out.len() > before
     }
@@ -230,12 +235,25 @@ impl Dialogue {
         }
     }
 
-    /// Sends entries of the durable queue that are not in memory. `false` when the window is full or nothing could be read.
-    fn deliver_from_disk(&mut self, queue: QueueId, from: Seq, last: Seq, now: Timestamp, out: &mut Vec<u8>) -> bool {
+    /// Sends entries of the durable queue that are not in memory. `false` when the window is full, or nothing could be read (yet).
+    fn deliver_from_store(
+        &mut self,
+        context: &mut Context<'_>,
+        (queue, from, last): (QueueId, Seq, Seq),
+        now: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let room = self.session.outbound.room().min(limits::QUEUE_READ_ENTRIES);
-        let entries = match self.server.store.read(queue, from, room, limits::QUEUE_READ_BYTES) {
-            Ok(entries) => entries,
-            Err(error) => {
+        let reading = self.sending.reading.take();
+        let mut reading = reading.unwrap_or_else(|| self.server.store.read(queue, from, room, limits::QUEUE_READ_BYTES));
+        let entries = match Pin::new(&mut reading).poll(context) {
+            Poll::Pending => {
+                self.sending.reading = Some(reading);
+                return false;
+            }
+            // While it was fetched the oldest may have been displaced.
+            Poll::Ready(Ok(entries)) => entries.into_iter().skip_while(|entry| entry.seq < from).collect::<Vec<_>>(),
+            Poll::Ready(Err(error)) => {
                 tracing::error!(client_id = %self.session.client(), %error, "a durable queue cannot be read");
                 return false;
             }

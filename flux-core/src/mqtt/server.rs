@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::deadlines::Deadlines;
 use super::inflight::Inbound;
 use super::mailbox::{Command, Mailbox, QueueStart};
@@ -26,6 +28,7 @@ use crate::hook::Authorizer;
 use crate::hook::Identity;
 use crate::ingress::Ingress;
 use crate::ingress::NewEvent;
+use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
 use crate::telemetry::Traces;
@@ -42,10 +45,56 @@ pub struct Server {
     pub authorizer: Arc<dyn Authorizer>,
     pub metrics: Arc<Metrics>,
     pub traces: Arc<Traces>,
+    tasks: Tasks,
     pub sessions: Sessions,
     pub deadlines: Deadlines,
     /// Sockets accepted and not closed.
     pub open: AtomicUsize,
+}
+
+/// Finds other members of shared groups for what a session leaves behind.
+struct Heirs {
+    store: Arc<dyn DurableStore>,
+    bus: Arc<dyn EventBus>,
+    metrics: Arc<Metrics>,
+}
+
+impl Heirs {
+    fn reassign(&self, profile: &Profile, deliveries: impl Iterator<Item = Delivery>) -> u64 {
+        let mut lost = 0;
+        for delivery in deliveries {
+            let group = delivery.shared.clone().filter(|_| delivery.qos == QoS::AtLeastOnce);
+            lost += 1;
+            let Some(group) = group else { continue };
+            let mut handover = Handover::default();
+            self.bus.publish_to_group(&group, &delivery.event, profile.mailbox.subscriber(), &mut handover);
+            self.metrics.owed.add(u64::from(handover.accepted));
+            if !handover.appends.is_empty() {
+                let operations = handover.appends.drain(..).map(Operation::Append).collect();
+                drop(self.store.commit(Transaction { operations }));
+            }
+        }
+        lost
+    }
+
+    async fn reassign_queue(&self, profile: &Profile, queue: QueueId, mut from: Seq) {
+        loop {
+            let entries = match self.store.read(queue, from, limits::QUEUE_READ_ENTRIES, limits::QUEUE_READ_BYTES).await {
+                Ok(entries) => entries,
+                Err(error) => {
+                    tracing::error!(client_id = %profile.client, %error, "a durable queue cannot be read");
+                    return;
+                }
+            };
+            let Some(last) = entries.last() else { return };
+            from = last.seq.next();
+            let queued = entries.into_iter().filter_map(|entry| match entry.state {
+                EntryState::Queued(delivery) => Some(delivery),
+                EntryState::Released => None,
+            });
+            self.reassign(profile, queued);
+        }
+    }
 }
 
 /// What the server is made of.
@@ -58,6 +107,7 @@ pub struct Parts {
     pub authorizer: Arc<dyn Authorizer>,
     pub metrics: Arc<Metrics>,
     pub traces: Arc<Traces>,
+    pub tasks: Tasks,
 }
 
 impl Server {
@@ -71,6 +121,7 @@ impl Server {
             authorizer: parts.authorizer,
             metrics: parts.metrics,
             traces: parts.traces,
+            tasks: parts.tasks,
             sessions: Sessions::default(),
             deadlines: Deadlines::default(),
             open: AtomicUsize::new(0),
@@ -99,7 +150,7 @@ impl Server {
     pub fn store_session(&self, session: &Session, disconnected_at: Option<Timestamp>) -> Receipt {
         let Some(queue) = session.queue else { return Receipt::SAFE };
         let record = SessionRecord::of(session, disconnected_at).encode();
-        self.commit(Operation::PutSession { queue, record })
+        self.commit(Operation::PutSession { queue, client: session.client().clone(), record })
     }
 
     pub fn store_will(&self, client: &ClientId, will: &Will, username: Option<&str>) -> Receipt {
@@ -151,10 +202,12 @@ impl Server {
         self.metrics.dropped.of(DropReason::SessionEnded).add(profile.mailbox.depth().queue_entries);
         let mut forgotten = Receipt::SAFE;
         if let Some(queue) = session.queue {
-            if subscriptions.keys().any(|subscription| subscription.group.is_some()) {
-                self.reassign_queue(&profile, queue, session.resume_at);
-            }
-            forgotten = self.commit(Operation::DeleteSession { queue });
+            let shares = subscriptions.keys().any(|subscription| subscription.group.is_some());
+            forgotten = if shares {
+                self.reassign_queue(profile.clone(), queue, session.resume_at)
+            } else {
+                self.commit(Operation::DeleteSession { queue })
+            };
             self.metrics.durable_sessions.sub(1);
         }
         if let Some(will) = session.will.take() {
@@ -166,40 +219,29 @@ impl Server {
 
     /// Gives what another member of a shared group can take to that member; says how many copies ended here.
     pub fn reassign(&self, profile: &Profile, deliveries: impl Iterator<Item = Delivery>) -> u64 {
-        let mut lost = 0;
-        for delivery in deliveries {
-            let group = delivery.shared.clone().filter(|_| delivery.qos == QoS::AtLeastOnce);
-            lost += 1;
-            let Some(group) = group else { continue };
-            let mut handover = Handover::default();
-            self.bus.publish_to_group(&group, &delivery.event, profile.mailbox.subscriber(), &mut handover);
-            self.metrics.owed.add(u64::from(handover.accepted));
-            if !handover.appends.is_empty() {
-                let operations = handover.appends.drain(..).map(Operation::Append).collect();
-                drop(self.store.commit(Transaction { operations }));
-            }
-        }
-        lost
+        self.heirs().reassign(profile, deliveries)
     }
 
-    /// What a durable queue holds for shared groups goes to their other members (MQTT 5 §4.8.2).
-    fn reassign_queue(&self, profile: &Profile, queue: QueueId, mut from: Seq) {
-        loop {
-            let entries = match self.store.read(queue, from, limits::QUEUE_READ_ENTRIES, limits::QUEUE_READ_BYTES) {
-                Ok(entries) => entries,
-                Err(error) => {
-                    tracing::error!(client_id = %profile.client, %error, "a durable queue cannot be read");
-                    return;
-                }
-            };
-            let Some(last) = entries.last() else { return };
-            from = last.seq.next();
-            let queued = entries.into_iter().filter_map(|entry| match entry.state {
-                EntryState::Queued(delivery) => Some(delivery),
-                EntryState::Released => None,
-            });
-            self.reassign(profile, queued);
+    fn heirs(&self) -> Heirs {
+        Heirs { store: self.store.clone(), bus: self.bus.clone(), metrics: self.metrics.clone() }
+    }
+
+    /// What a durable queue holds for shared groups goes to their other members (MQTT 5 §4.8.2), and then the session ends.
+    fn reassign_queue(&self, profile: Arc<Profile>, queue: QueueId, from: Seq) -> Receipt {
+        let (heirs, store) = (self.heirs(), self.store.clone());
+        let mut reassigning = Box::pin(async move { heirs.reassign_queue(&profile, queue, from).await });
+        let forget = move || store.commit(Transaction { operations: [Operation::DeleteSession { queue }].into_iter().collect() });
+        // A store on disk answers at once.
+        if (&mut reassigning).now_or_never().is_some() {
+            return forget();
         }
+        let (sender, receipt) = Receipt::pending();
+        self.tasks.spawn("reassign", async move {
+            reassigning.await;
+            // Who ended the session may not wait for it.
+            let _ = sender.send(forget().await);
+        });
+        receipt
     }
 
     pub fn publish_will(&self, client: &ClientId, username: Option<Arc<str>>, will: Will) {

@@ -124,7 +124,7 @@ impl Node {
         })?;
         let https = https(config)?;
         let store = open_store(config, metrics.clone()).await?;
-        let recovered = store.recover()?;
+        let recovered = store.recover().await?;
         if recovered.lost_commits > 0 {
             let detail = format!("{} commits had not reached the disk when the machine went down", recovered.lost_commits);
             alarms.raise(Cause::LostCommits, Severity::Critical, detail);
@@ -152,6 +152,7 @@ impl Node {
             authenticator: authenticator(config, users.clone(), &tasks),
             authorizer,
             metrics: metrics.clone(),
+            tasks: tasks.clone(),
         });
         server.recover(recovered).await.map_err(|error| StartError::Recover(error.to_string()))?;
 

@@ -38,6 +38,8 @@ pub enum Refusal {
     StoreFailed,
     #[error("the other nodes of the cluster cannot be reached: Redis does not answer")]
     Unreachable,
+    #[error("the session it concerns has moved to another node")]
+    Moved,
     #[error("the server is shutting down")]
     ShuttingDown,
 }

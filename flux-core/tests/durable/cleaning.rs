@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flux_core::durable::conformance::{Owner, all, append, commit, delivery, fill, recovered, seqs, session, transaction, wait};
 use flux_core::durable::{DiskStore, DurableStore, EntryState, Operation};
-use flux_core::types::{QueueId, Seq};
+use flux_core::types::{ClientId, QueueId, Seq};
 
 use crate::kit::{disk_bytes, open};
 
@@ -115,7 +115,11 @@ fn a_random_history_gives_the_same_in_memory_and_after_any_restart() {
                     let queue = store.new_queue();
                     model.queues.entry(queue).or_default();
                     model.next.insert(queue, 1);
-                    Operation::PutSession { queue, record: vec![1; 300].into() }
+                    Operation::PutSession {
+                        queue,
+                        client: ClientId::new(format!("client {queue:?}")),
+                        record: vec![1; 300].into(),
+                    }
                 }
                 _ if known.is_empty() => continue,
                 2 if known.len() > 5 => {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flux_core::durable::conformance::{all, commit, fill, recovered, seqs, session};
+use flux_core::durable::conformance::{all, commit, fill, recovered, seqs, session, wait};
 use flux_core::durable::{DurableStore, Operation, repair};
 use flux_core::types::{QueueId, Seq};
 
@@ -198,9 +198,9 @@ fn damage_under_a_running_store_is_an_error_of_the_read() {
         let at = position(bytes, b"publisher", 1);
         bytes[at] ^= 1;
     });
-    let error = store.read(queue, Seq(1), 3, usize::MAX).expect_err("damaged").to_string();
+    let error = wait(store.read(queue, Seq(1), 3, usize::MAX)).expect_err("damaged").to_string();
     assert!(error.contains("segment-0000000001.log") && error.contains("damaged"), "{error}");
-    assert_eq!(seqs(&store.read(queue, Seq(3), 1, 1).expect("the others are readable")), [3]);
+    assert_eq!(seqs(&wait(store.read(queue, Seq(3), 1, 1)).expect("the others are readable")), [3]);
     commit(&store, [Operation::Remove { queue, seq: Seq(2) }]);
     assert_eq!(seqs(&all(&store, queue)), [1, 3]);
 }

@@ -30,7 +30,11 @@ fn write(folder: &Path) {
     let store = open(folder);
     let owner = Arc::new(Owner::default());
     let (queue, cleared, deleted) = (store.new_queue(), store.new_queue(), store.new_queue());
-    let session = |queue: QueueId| Operation::PutSession { queue, record: format!("session {}", queue.0).into_bytes().into() };
+    let session = |queue: QueueId| Operation::PutSession {
+        queue,
+        client: ClientId::new(format!("client {queue:?}")),
+        record: format!("session {}", queue.0).into_bytes().into(),
+    };
     commit(&store, [session(queue), session(cleared), session(deleted)]);
     let plain =
         || Delivery { event: Arc::new(event(4, 0)), qos: QoS::AtMostOnce, retain: false, identifiers: None, shared: None };

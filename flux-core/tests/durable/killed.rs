@@ -69,7 +69,7 @@ fn everything_acknowledged_is_there_after_kill_nine() {
     for session in found.sessions {
         let mut next = Seq(1);
         let mut last = None;
-        for entry in store.read(session.queue, Seq(0), usize::MAX, usize::MAX).expect("readable") {
+        for entry in wait(store.read(session.queue, Seq(0), usize::MAX, usize::MAX)).expect("readable") {
             assert_eq!(entry.seq, next, "no entry is missing from the middle");
             next = entry.seq.next();
             let flux_core::durable::EntryState::Queued(delivery) = entry.state else { panic!("it is queued") };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use flux_core::api::{Connection, Disconnected, Protocol, Session, SessionSummary, SubscriptionInfo, Transport};
-use flux_core::durable::{DurableStore, Entry, Recovered, StoreError, StoreStats, Transaction};
+use flux_core::durable::{DurableStore, Entry, Reading, Recovered, StoreStats, Transaction};
 use flux_core::hook::HookFuture;
 use flux_core::mqtt::admin::{SessionAdmin, SessionFilter, SubscriptionFilter};
 use flux_core::receipt::{Receipt, ReceiptSender};
@@ -56,16 +56,16 @@ impl DurableStore for FakeStore {
         Poll::Ready(())
     }
 
-    fn read(&self, _: QueueId, _: Seq, _: usize, _: usize) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
+    fn read(&self, _: QueueId, _: Seq, _: usize, _: usize) -> Reading<Vec<Entry>> {
+        Reading::ready(Ok(Vec::new()))
     }
 
     fn new_queue(&self) -> QueueId {
         QueueId(1)
     }
 
-    fn recover(&self) -> Result<Recovered, StoreError> {
-        Ok(Recovered::default())
+    fn recover(&self) -> Reading<Recovered> {
+        Reading::ready(Ok(Recovered::default()))
     }
 
     fn stats(&self) -> StoreStats {

@@ -8,4 +8,5 @@ mod kit;
 mod secured;
 mod sentinel;
 mod single;
+mod store;
 mod subscriptions;

@@ -1,0 +1,159 @@
+//! What becomes of a batch once Redis has answered.
+
+use std::sync::Arc;
+
+use super::commits::retract;
+use super::lane::{Step, What, content};
+use super::state::State;
+use super::store::Core;
+use crate::redis::{RedisError, Value};
+use crate::types::{ClientId, Event, Refusal, Seq};
+
+/// The numbers of a script's answer.
+struct Written {
+    count: u64,
+    next: u64,
+    /// Seq, displaced seq and its bytes, for each append.
+    appends: Vec<[u64; 3]>,
+}
+
+enum Outcome {
+    Written(Written),
+    Moved,
+    /// Whether it was executed is not known, or it was surely not: either way what it may have appended is taken back.
+    Failed(Refusal),
+}
+
+fn read(answer: Result<Value, RedisError>) -> Outcome {
+    let numbers: Option<Vec<i64>> = match &answer {
+        Ok(Value::Array(values)) => {
+            values.iter().map(|value| if let Value::Int(number) = value { Some(*number) } else { None }).collect()
+        }
+        Ok(_) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a batch of sessions was not stored in Redis");
+            return Outcome::Failed(error.refusal());
+        }
+    };
+    match numbers.as_deref() {
+        Some([-1]) => Outcome::Moved,
+        Some([1, count, next, appends @ ..]) => {
+            let (appends, _) = appends.as_chunks::<3>();
+            let appends = appends.iter().map(|append| append.map(|number| number.cast_unsigned())).collect();
+            Outcome::Written(Written { count: count.cast_unsigned(), next: next.cast_unsigned(), appends })
+        }
+        _ => {
+            tracing::error!(?answer, "Redis answered a batch of sessions with something else");
+            Outcome::Failed(Refusal::StoreFailed)
+        }
+    }
+}
+
+impl Core {
+    /// Tells owners and publishers, and sends what waited behind.
+    pub(super) fn answered(self: &Arc<Self>, client: &ClientId, steps: Vec<Step>, answer: Result<Value, RedisError>) {
+        let outcome = read(answer);
+        let refusal = match &outcome {
+            Outcome::Written(_) => None,
+            Outcome::Moved => Some(Refusal::Moved),
+            Outcome::Failed(refusal) => Some(*refusal),
+        };
+        // Owners first: a publisher that hears that its message is stored may look for it.
+        let mut sizes = Vec::new();
+        if let Outcome::Written(written) = &outcome {
+            announce(&steps, &written.appends, &mut sizes);
+        } else {
+            steps.iter().for_each(|step| retract(&step.what));
+        }
+        let mut state = self.shared.state.lock();
+        state.commits += 1;
+        state.failures += u64::from(matches!(outcome, Outcome::Failed(_)));
+        state.failed = matches!(outcome, Outcome::Failed(_));
+        let bytes: usize = steps.iter().map(|step| step.bytes).sum();
+        settle(&mut state, client, &steps, outcome, sizes);
+        drop(state);
+        let mut following = Vec::new();
+        let count = steps.len();
+        for step in steps {
+            following.extend(step.commit.done(refusal.map_or(Ok(()), Err)));
+        }
+        let mut state = self.shared.state.lock();
+        state.steps += following.len();
+        state.bytes += following.iter().map(|(_, step)| step.bytes).sum::<usize>();
+        let mut touched = vec![client.clone()];
+        for (client, step) in following {
+            state.lane(&client).waiting.push_back(step);
+            touched.push(client);
+        }
+        state.steps -= count;
+        state.bytes -= bytes;
+        let wakers = state.take_wakers();
+        if state.steps == 0 {
+            self.shared.idle.notify_all();
+        }
+        let batches = self.batches(&mut state, &touched);
+        if state.lanes.get(client).is_some_and(|lane| lane.is_forgettable()) {
+            state.lanes.remove(client);
+        }
+        drop(state);
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        self.send(batches);
+    }
+}
+
+fn announce(steps: &[Step], appended: &[[u64; 3]], sizes: &mut Vec<(u64, u32)>) {
+    let appends = steps.iter().filter_map(|step| if let What::Append(append) = &step.what { Some(append) } else { None });
+    for (append, [seq, gone, size]) in appends.zip(appended) {
+        if *gone > 0 {
+            let weight = if *size > 0 { size_of::<Event>() as u64 + size } else { 0 };
+            append.owner.displaced(Seq(*gone), weight);
+        }
+        // 0: the session has ended, nobody is owed it.
+        if *seq > 0 {
+            sizes.push((*seq, content(&append.delivery.event)));
+            append.owner.stored(Seq(*seq), append.delivery.clone());
+        }
+    }
+}
+
+/// What the lane remembers from now on.
+fn settle(state: &mut State, client: &ClientId, steps: &[Step], outcome: Outcome, sizes: Vec<(u64, u32)>) {
+    let lane = state.lane(client);
+    lane.under_way = false;
+    let (mut before, mut after, mut gone) = (0, 0, Vec::new());
+    match outcome {
+        Outcome::Written(written) => {
+            lane.known.extend(sizes);
+            for step in steps {
+                match &step.what {
+                    What::Remove(seq) | What::Release(seq) => _ = lane.known.remove(&seq.0),
+                    What::Delete | What::Clear => lane.known.clear(),
+                    _ => {}
+                }
+                if matches!(step.what, What::Delete) && step.queue.is_some() {
+                    gone.extend(step.queue);
+                    if lane.queue == step.queue {
+                        (lane.queue, lane.next) = (None, None);
+                    }
+                }
+            }
+            for [_, displaced, _] in &written.appends {
+                lane.known.remove(displaced);
+            }
+            (before, after) = (lane.count, written.count);
+            lane.count = written.count;
+            lane.uncertain = false;
+            lane.next = lane.queue.map(|_| written.next);
+        }
+        Outcome::Moved => {
+            lane.moved = true;
+            lane.known.clear();
+            before = std::mem::take(&mut lane.count);
+        }
+        Outcome::Failed(_) => lane.uncertain = true,
+    }
+    state.queued = (state.queued + after).saturating_sub(before);
+    for queue in gone {
+        state.queues.remove(&queue);
+    }
+}

@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::super::encoding::encode_delivery;
+use super::commits::Commit;
+use super::keys;
+use super::scripts::Scripts;
+use crate::bus::Append;
+use crate::redis::{Command, Keys};
+use crate::types::limits::{COMMIT_BATCH, COMMIT_FRAME_BYTES};
+use crate::types::{ClientId, Event, NodeId, QueueId, Seq};
+
+/// What is to be done for one client, and whose transaction asked for it.
+pub(super) struct Step {
+    pub queue: Option<QueueId>,
+    pub what: What,
+    pub bytes: usize,
+    pub commit: Arc<Commit>,
+}
+
+pub(super) enum What {
+    Append(Append),
+    Remove(Seq),
+    Release(Seq),
+    Mark(u16),
+    Forget(u16),
+    Put(Box<[u8]>),
+    Delete,
+    Clear,
+    PutWill(Box<[u8]>),
+    DeleteWill,
+}
+
+/// The steps of one client: those that wait, and at most one batch under way.
+pub(super) struct Lane {
+    /// 0: nobody claimed it, and this node may have it if nobody else has.
+    pub epoch: u64,
+    pub queue: Option<QueueId>,
+    /// Of the last batch.
+    number: u64,
+    /// Where the next entry goes, as far as Redis has said.
+    pub next: Option<u64>,
+    /// The fate of the last batch is not known: what it may have appended is taken back.
+    pub uncertain: bool,
+    pub waiting: VecDeque<Step>,
+    pub under_way: bool,
+    /// Another node has it.
+    pub moved: bool,
+    /// It stands in the list of this node's clients.
+    pub listed: bool,
+    pub count: u64,
+    /// Bytes of entries that this node knows, so that Redis need not read what it deletes.
+    pub known: BTreeMap<u64, u32>,
+}
+
+impl Lane {
+    /// `number`: one that no earlier process has used.
+    pub(super) fn new(number: u64) -> Self {
+        Lane {
+            epoch: 0,
+            queue: None,
+            number,
+            next: None,
+            uncertain: false,
+            waiting: VecDeque::new(),
+            under_way: false,
+            moved: false,
+            listed: false,
+            count: 0,
+            known: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.queue.is_none() && self.waiting.is_empty() && !self.under_way && !self.moved && self.epoch == 0
+    }
+
+    /// The next batch, if none is under way.
+    pub(super) fn take(&mut self) -> Option<Vec<Step>> {
+        if self.under_way || self.waiting.is_empty() {
+            return None;
+        }
+        let mut bytes = 0;
+        let fits = |step: &Step| {
+            bytes += step.bytes;
+            bytes <= COMMIT_FRAME_BYTES
+        };
+        let most = self.waiting.iter().take(COMMIT_BATCH).take_while({
+            let mut fits = fits;
+            move |step| fits(step)
+        });
+        let count = most.count().max(1);
+        self.under_way = true;
+        Some(self.waiting.drain(..count).collect())
+    }
+
+    /// The script that does `steps`.
+    pub(super) fn script(&mut self, scripts: &Scripts, keys: &Keys, client: &ClientId, node: &NodeId, steps: &[Step]) -> Command {
+        self.number += 1;
+        let mut command = Command::script(&scripts.write, &keys::of_client(keys, client));
+        command = command.arg(node.as_str()).arg(self.epoch).arg(self.number);
+        let mut queue = None;
+        for step in steps {
+            if step.queue.is_some() && step.queue != queue {
+                queue = step.queue;
+                command = command.arg("q").arg(queue.map_or(0, |queue| queue.0));
+                if let Some(next) = self.next.filter(|_| self.uncertain && queue == self.queue) {
+                    command = command.arg("k").arg(next);
+                }
+            }
+            command = self.add(command, step);
+        }
+        command
+    }
+
+    fn add(&self, command: Command, step: &Step) -> Command {
+        match &step.what {
+            What::Append(append) => {
+                let mut body = Vec::with_capacity(step.bytes);
+                encode_delivery(&append.delivery, &mut body);
+                command.arg("a").arg(content(&append.delivery.event)).arg(u8::from(append.displaces)).bytes(&body)
+            }
+            What::Remove(seq) => self.sized(command.arg("d"), *seq),
+            What::Release(seq) => self.sized(command.arg("l"), *seq),
+            What::Mark(packet_id) => command.arg("m").arg(*packet_id),
+            What::Forget(packet_id) => command.arg("f").arg(*packet_id),
+            What::Put(record) => command.arg("s").arg(step.queue.map_or(0, |queue| queue.0)).bytes(record),
+            What::Delete => command.arg("x"),
+            What::Clear => command.arg("c"),
+            What::PutWill(record) => command.arg("w").bytes(record),
+            What::DeleteWill => command.arg("v"),
+        }
+    }
+
+    fn sized(&self, command: Command, seq: Seq) -> Command {
+        let size = self.known.get(&seq.0).map_or_else(String::new, u32::to_string);
+        command.arg(seq.0).arg(size)
+    }
+}
+
+/// Bytes of an event without what this build of the server adds to each.
+pub(super) fn content(event: &Event) -> u32 {
+    u32::try_from(event.weight() - size_of::<Event>()).expect("a message is shorter than 4 GiB")
+}

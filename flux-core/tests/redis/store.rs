@@ -1,0 +1,177 @@
+//! The durable store in Redis: what every store does, and what only one that several nodes share can.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use flux_core::durable::conformance::{
+    Bench, CLAUSES, Owner, all, append, commit, delivery, fill, seqs, session, transaction, wait,
+};
+use flux_core::durable::{DurableStore, Operation, RedisStore};
+use flux_core::lifecycle::Tasks;
+use flux_core::redis::{Keys, Redis, RedisSettings};
+use flux_core::testing::redis::{TestCluster, TestRedis, is_there};
+use flux_core::types::{AckLevel, ClientId, NodeId, Refusal, Seq};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::kit::settings;
+
+/// Stores on one Redis, under names that no other bench uses.
+struct InRedis {
+    runtime: Runtime,
+    settings: RedisSettings,
+    ack: AckLevel,
+}
+
+impl InRedis {
+    fn new(urls: &str, ack: AckLevel) -> Self {
+        static BENCHES: AtomicU32 = AtomicU32::new(0);
+        let cluster = format!("bench{}", BENCHES.fetch_add(1, Ordering::Relaxed));
+        let settings = RedisSettings { keys: Keys::new("flux", &cluster), ..settings(urls) };
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        InRedis { runtime, settings, ack }
+    }
+
+    fn node(&self, name: &str) -> Arc<dyn DurableStore> {
+        let redis = self.runtime.block_on(Redis::connect(self.settings.clone(), &Tasks::default())).unwrap();
+        Arc::new(RedisStore::new(redis, NodeId::new(name), self.ack))
+    }
+
+    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+}
+
+impl Bench for InRedis {
+    fn open(&mut self) -> Arc<dyn DurableStore> {
+        let store = self.node("n1");
+        // What it had before is found where a node looks when it starts.
+        wait(store.recover()).unwrap();
+        store
+    }
+}
+
+fn conformance(urls: &str, ack: AckLevel) {
+    for (name, clause) in CLAUSES {
+        eprintln!("{ack}: {name}");
+        clause(&mut InRedis::new(urls, ack));
+    }
+}
+
+#[test]
+fn the_store_in_redis_does_what_every_store_does() {
+    if is_there() {
+        conformance(&TestRedis::start().url(), AckLevel::Stored);
+    }
+}
+
+#[test]
+fn the_store_in_a_redis_cluster_does_what_every_store_does_and_replicates() {
+    if is_there() {
+        conformance(&TestCluster::start().urls(), AckLevel::Replicated);
+    }
+}
+
+fn put(store: &dyn DurableStore, client: &ClientId) -> flux_core::types::QueueId {
+    let queue = store.new_queue();
+    commit(store, [Operation::PutSession { queue, client: client.clone(), record: b"session".as_slice().into() }]);
+    queue
+}
+
+#[test]
+fn a_node_that_claims_a_client_gets_all_of_it_and_the_old_one_writes_no_more() {
+    if !is_there() {
+        return;
+    }
+    let server = TestRedis::start();
+    let bench = InRedis::new(&server.url(), AckLevel::Stored);
+    let (old, new) = (bench.node("old"), bench.node("new"));
+    let client = ClientId::new("device {7}");
+    let queue = put(&*old, &client);
+    fill(&*old, queue, 5);
+    commit(
+        &*old,
+        [
+            Operation::Remove { queue, seq: Seq(1) },
+            Operation::Release { queue, seq: Seq(2) },
+            Operation::MarkReceived { queue, packet_id: 9 },
+            Operation::PutWill { client: client.clone(), record: b"will".as_slice().into() },
+        ],
+    );
+    let claimed = wait(new.claim(&client)).unwrap();
+    assert_eq!(claimed.from, Some(NodeId::new("old")));
+    assert_eq!(claimed.will.as_deref(), Some(b"will".as_slice()));
+    let found = claimed.session.unwrap();
+    assert_eq!((found.queue, found.entries, found.first, found.next), (queue, 4, Seq(2), Seq(6)));
+    assert_eq!((&*found.record, found.received.as_slice()), (b"session".as_slice(), [9].as_slice()));
+    assert_eq!(seqs(&all(&*new, queue)), [2, 3, 4, 5]);
+
+    let owner = Arc::new(Owner::default());
+    let late = old.commit(transaction([append(queue, delivery(6, 10), &owner)]));
+    assert_eq!(wait(late), Err(Refusal::Moved), "a node that does not know yet is refused");
+    assert_eq!(wait(old.commit(transaction([Operation::MarkReceived { queue, packet_id: 1 }]))), Err(Refusal::Moved));
+    assert!(bench.wait(old.read(queue, Seq(1), 1, 1)).is_err());
+    assert_eq!(owner.heard(), []);
+    fill(&*new, queue, 1);
+    assert_eq!(seqs(&all(&*new, queue)), [2, 3, 4, 5, 6], "and has changed nothing");
+
+    // It may come back.
+    let back = wait(old.claim(&client)).unwrap();
+    assert_eq!(back.session.map(|session| session.entries), Some(5));
+    fill(&*old, queue, 1);
+    assert_eq!(seqs(&all(&*old, queue)), [2, 3, 4, 5, 6, 7]);
+    assert_eq!(wait(new.commit(transaction([Operation::Remove { queue, seq: Seq(2) }]))), Err(Refusal::Moved));
+}
+
+#[test]
+fn what_a_dead_node_had_is_adopted_once() {
+    if !is_there() {
+        return;
+    }
+    let server = TestRedis::start();
+    let bench = InRedis::new(&server.url(), AckLevel::Stored);
+    let dead = bench.node("dead");
+    for number in 0..50 {
+        let queue = put(&*dead, &ClientId::new(format!("client {number}")));
+        fill(&*dead, queue, 1);
+    }
+    commit(&*dead, [Operation::PutWill { client: ClientId::new("only a will"), record: b"w".as_slice().into() }]);
+    let survivors = [bench.node("a"), bench.node("b")];
+    let (node, mut sessions, mut wills) = (NodeId::new("dead"), 0, 0);
+    for client in wait(survivors[0].clients_of(&node)).unwrap() {
+        for survivor in &survivors {
+            let adopted = wait(survivor.adopt(&client, &node)).unwrap();
+            sessions += u32::from(adopted.session.is_some_and(|session| session.entries == 1));
+            wills += u32::from(adopted.will.is_some());
+        }
+    }
+    assert_eq!((sessions, wills), (50, 1));
+    assert!(wait(dead.recover()).unwrap().sessions.is_empty(), "nothing is left should it come back");
+}
+
+#[test]
+fn while_redis_is_away_nothing_is_said_to_be_stored_and_reading_waits() {
+    if !is_there() {
+        return;
+    }
+    let mut server = TestRedis::start();
+    let mut bench = InRedis::new(&server.url(), AckLevel::Stored);
+    bench.settings.command_timeout = std::time::Duration::from_millis(500);
+    let store = bench.open();
+    let queue = session(&*store);
+    fill(&*store, queue, 3);
+    server.kill();
+    let owner = Arc::new(Owner::default());
+    assert_eq!(wait(store.commit(transaction([append(queue, delivery(4, 10), &owner)]))), Err(Refusal::StoreFailed));
+    assert!(store.stats().failed);
+    let reading = store.read(queue, Seq(1), 10, usize::MAX);
+    server.restart();
+    assert_eq!(seqs(&wait(reading).unwrap()), [1, 2, 3]);
+    let again = loop {
+        match wait(store.commit(transaction([append(queue, delivery(5, 10), &owner)]))) {
+            Ok(()) => break owner.heard(),
+            Err(refusal) => assert_eq!(refusal, Refusal::StoreFailed),
+        }
+    };
+    assert_eq!(again.iter().map(|(seq, _)| seq.0).collect::<Vec<_>>(), [4]);
+    assert_eq!(seqs(&all(&*store, queue)), [1, 2, 3, 4]);
+}
