@@ -21,6 +21,10 @@ const CONNECTING_AT_ONCE: usize = 64;
 /// In a storm as many at once as most servers' backlogs of 1,024 hold without dropping any.
 const STORMING_AT_ONCE: usize = 512;
 
+/// A client that cannot come back tries again after a while, as devices do, so often.
+const AGAIN: Duration = Duration::from_millis(200);
+const ATTEMPTS: usize = 100;
+
 /// A client and its connection, which may be cut and opened again.
 #[derive(Debug)]
 pub struct Member {
@@ -83,7 +87,9 @@ impl Worker {
         let settings = &self.roster.settings;
         loop {
             let index = next.get();
-            if index >= joiners.len() || self.hopeless() || *self.command.borrow() == Command::Close {
+            let Some(joiner) = joiners.get(index) else { return };
+            let hopeless = matches!(joiner, Joiner::New(_)) && self.hopeless();
+            if hopeless || self.ends() {
                 return;
             }
             next.set(index + 1);
@@ -95,11 +101,15 @@ impl Worker {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            match &joiners[index] {
+            match joiner {
                 Joiner::New(client) => self.join(*client, index, began).await,
                 Joiner::Back(member) => self.come_back(member, index, Some(began)).await,
             }
         }
+    }
+
+    fn ends(&self) -> bool {
+        *self.command.borrow() == Command::Close
     }
 
     /// Connecting goes on when some of many fail, but not when none succeeds, nor where every client is needed.
@@ -111,7 +121,10 @@ impl Worker {
 
     async fn join(&self, client: Client, index: usize, began: u64) {
         let filters = self.roster.receiver(client).map_or(&[][..], |receiver| &receiver.filters);
-        let Some(opened) = self.open(client, index, filters).await else { return };
+        let opened = match self.open(client, index, filters).await {
+            Ok(opened) => opened,
+            Err(failure) => return self.failed(client, failure),
+        };
         let mut role = self.roster.role(client, opened.granted.receive_maximum);
         // Who reads what was stored before waits from its own SUBSCRIBE on.
         let late = self.roster.settings.scenario == Scenario::Retained && matches!(client, Client::Subscriber(_));
@@ -127,9 +140,19 @@ impl Worker {
         self.members.borrow_mut().push(Rc::new(Member { client, connection, task: RefCell::new(Some(task)) }));
     }
 
-    /// Connects again and goes on. In a storm, what waited for it counts from `storm`, ns.
+    /// Connects again, if need be in several attempts, and goes on. In a storm, what waited for it counts from `storm`, ns.
     async fn come_back(&self, member: &Member, index: usize, storm: Option<u64>) {
-        let Some(opened) = self.open(member.client, index, &[]).await else { return };
+        let mut attempts = 1;
+        let opened = loop {
+            match self.open(member.client, index, &[]).await {
+                Ok(opened) => break opened,
+                Err(failure) if attempts == ATTEMPTS || self.ends() => return self.failed(member.client, failure),
+                Err(_) => {
+                    attempts += 1;
+                    tokio::time::sleep(AGAIN).await;
+                }
+            }
+        };
         self.count_return();
         if self.roster.is_persistent(member.client) && !opened.granted.session_present {
             add(&self.bench.live.sessions_lost, 1);
@@ -149,7 +172,7 @@ impl Worker {
         self.bench.tally.borrow_mut().last_return = self.bench.clock.now();
     }
 
-    async fn open(&self, client: Client, index: usize, filters: &[String]) -> Option<Opened> {
+    async fn open(&self, client: Client, index: usize, filters: &[String]) -> Result<Opened, ConnectFailure> {
         let roster = &self.roster;
         let client_id = roster.id(client);
         let mut login = roster.settings.login.clone();
@@ -171,23 +194,16 @@ impl Worker {
             retain: publishes && roster.settings.retain,
             largest: if publishes { roster.settings.size() + 64 } else { 0 },
         };
-        match Box::pin(open(opening, self.bench.clock)).await {
-            Ok(opened) => {
-                self.bench.tally.borrow_mut().connect.record(opened.took);
-                Some(opened)
-            }
-            Err(failure) => {
-                self.failed(client_id, failure);
-                None
-            }
-        }
+        let opened = Box::pin(open(opening, self.bench.clock)).await?;
+        self.bench.tally.borrow_mut().connect.record(opened.took);
+        Ok(opened)
     }
 
-    fn failed(&self, client_id: String, failure: ConnectFailure) {
+    fn failed(&self, client: Client, failure: ConnectFailure) {
         add(&self.bench.live.failed, 1);
         let mut failures = self.failures.borrow_mut();
         if failures.len() < REASONS_KEPT {
-            failures.push(ConnectError { client_id, failure });
+            failures.push(ConnectError { client_id: self.roster.id(client), failure });
         }
     }
 
