@@ -13,6 +13,7 @@ pub mod limits;
 pub mod load;
 pub mod plan;
 pub mod report;
+pub mod search;
 pub mod selftest;
 pub mod verdict;
 pub mod watch;

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use flux_bench::cli::command::{Command, CommandLine, RunsCommand, TargetsCommand};
+use flux_bench::cli::search::SearchCommand;
 use flux_bench::commands;
 use flux_bench::report::failure::Failure;
 
@@ -26,6 +27,12 @@ fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Mqtt(arguments) => runtime.block_on(commands::mqtt::mqtt(&arguments)),
         Command::Http(arguments) => runtime.block_on(commands::http::http(&arguments)),
+        Command::Search { command: SearchCommand::Mqtt(arguments) } => {
+            runtime.block_on(commands::search::search_mqtt(&arguments))
+        }
+        Command::Search { command: SearchCommand::Http(arguments) } => {
+            runtime.block_on(commands::search::search_http(&arguments))
+        }
         Command::Selftest { messages, read } => runtime.block_on(commands::selftest::selftest(messages, &read)),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
         Command::Report(arguments) => commands::report::report(&arguments),

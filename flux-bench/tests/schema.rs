@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use flux_bench::commands::kept::KeptRun;
 use flux_bench::compare::Comparison;
-use flux_bench::report::model::BenchRun;
+use flux_bench::report::model::{BenchRun, Search};
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/schema/flux-bench").join(name)
@@ -41,4 +41,9 @@ fn the_schema_of_runs_is_the_one_in_fixtures() {
 fn so_are_those_of_kept_runs_and_of_comparisons() {
     compare::<Document<KeptRun>>("KeptRun.json");
     compare::<Document<Comparison>>("Comparison.json");
+}
+
+#[test]
+fn and_that_of_searches() {
+    compare::<Document<Search>>("BenchSearch.json");
 }

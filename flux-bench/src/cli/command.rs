@@ -7,6 +7,7 @@ use super::compare::CompareArguments;
 use super::http::HttpArguments;
 use super::mqtt::MqttArguments;
 use super::report::ReportArguments;
+use super::search::SearchCommand;
 
 /// Loads MQTT and HTTP servers in open loop and says whether they keep their promises
 #[derive(Debug, Parser)]
@@ -22,6 +23,11 @@ pub enum Command {
     Mqtt(Box<MqttArguments>),
     /// Measure an HTTP server: events taken in, one or many in a request, and reads
     Http(Box<HttpArguments>),
+    /// Find the highest rate that a server holds
+    Search {
+        #[command(subcommand)]
+        command: SearchCommand,
+    },
     /// Prove that the measure measures, against a built-in server with known faults
     Selftest {
         /// Messages sent in each part
@@ -115,6 +121,8 @@ impl Command {
             Command::Report(arguments) => return arguments.json,
             Command::Compare(arguments) => arguments.read.output,
             Command::Http(arguments) => arguments.output,
+            Command::Search { command: SearchCommand::Mqtt(arguments) } => arguments.load.output,
+            Command::Search { command: SearchCommand::Http(arguments) } => arguments.load.output,
             Command::Selftest { read, .. } => read.output,
             Command::Runs { command: RunsCommand::List { read } | RunsCommand::Show { read, .. } } => read.output,
             #[cfg(feature = "baseline")]

@@ -14,5 +14,6 @@ pub mod payload;
 pub mod quantity;
 pub mod repeating;
 pub mod report;
+pub mod search;
 pub mod target;
 pub mod tls;

@@ -10,6 +10,7 @@ pub mod mqtt;
 pub mod report;
 mod rounds;
 pub mod runs;
+pub mod search;
 pub mod selftest;
 pub mod show;
 pub mod targets;

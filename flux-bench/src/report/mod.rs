@@ -15,6 +15,7 @@ pub mod model;
 pub mod number;
 pub mod page;
 pub mod progress;
+pub mod search;
 pub mod series;
 pub mod side;
 pub mod table;

@@ -1,4 +1,4 @@
-use crate::report::model::{Audit, Conclusion, LoadKind, Run, TargetRow, TargetVerdict, Tool};
+use crate::report::model::{Audit, Conclusion, LoadKind, Percentiles, Run, TargetRow, TargetVerdict, Tool};
 
 use super::target::{Bound, Target};
 
@@ -80,6 +80,20 @@ fn sends(run: &Run) -> bool {
     run.tool != Tool::Mqtt || run.settings.publishers.is_some_and(|publishers| publishers > 0)
 }
 
+/// The generator's own lag (p99, ms) when it is too much of what was measured.
+pub fn generator_late(run: &Run) -> Option<f64> {
+    let latencies = &run.latency_milliseconds;
+    let lag = latencies.generator_lag.as_ref()?.p99;
+    let p99 = paced(run).map_or(0.0, |found| found.p99);
+    (lag > LAG_ALLOWED_MS && lag > p99 * LAG_SHARE).then_some(lag)
+}
+
+/// From when messages were due. Who only publishes measures acknowledgements.
+fn paced(run: &Run) -> Option<&Percentiles> {
+    let latencies = &run.latency_milliseconds;
+    latencies.response.as_ref().or(latencies.acknowledgement.as_ref())
+}
+
 fn doubts(run: &Run) -> Vec<String> {
     let mut found = vec![];
     if !sends(run) || run.connections.recovery.is_some() {
@@ -94,14 +108,10 @@ fn doubts(run: &Run) -> Vec<String> {
     let latencies = &run.latency_milliseconds;
     let measured = match run.settings.load {
         LoadKind::Paced => {
-            let lag = latencies.generator_lag.as_ref().map_or(0.0, |lag| lag.p99);
-            // Who only publishes measures acknowledgements.
-            let measured = latencies.response.as_ref().or(latencies.acknowledgement.as_ref());
-            let (count, p99) = measured.map_or((0, 0.0), |found| (found.count, found.p99));
-            if lag > LAG_ALLOWED_MS && lag > p99 * LAG_SHARE {
+            if let Some(lag) = generator_late(run) {
                 found.push(format!("the generator was late: its own lag (p99 {lag:.2} ms) is too much of what it measured"));
             }
-            count
+            paced(run).map_or(0, |found| found.count)
         }
         LoadKind::Unpaced => latencies.service.as_ref().or(latencies.acknowledgement.as_ref()).map_or(0, |found| found.count),
     };

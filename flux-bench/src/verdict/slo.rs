@@ -62,6 +62,11 @@ impl Slo {
         &self.text
     }
 
+    /// Whether it asks for a rate, which a search finds and cannot ask for.
+    pub fn is_rate(&self) -> bool {
+        matches!(self.measure, Measure::Rate | Measure::Metric(Metric::EventsPerSecond))
+    }
+
     fn row(&self, run: &Run) -> TargetRow {
         let got = self.measure.of(run);
         let verdict = match &got {

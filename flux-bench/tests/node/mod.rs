@@ -1,3 +1,5 @@
+#![allow(dead_code, reason = "not every test program asks a node for everything")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -43,7 +45,6 @@ impl Node {
         &self.http
     }
 
-    #[allow(dead_code, reason = "not every test program needs it")]
     pub fn mqtt(&self) -> &str {
         &self.mqtt
     }

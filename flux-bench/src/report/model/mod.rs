@@ -4,6 +4,7 @@
 
 mod latencies;
 mod run;
+mod search;
 mod settings;
 mod timeline;
 mod usage;
@@ -13,6 +14,7 @@ pub use crate::audit::offence::{Kind as OffenceKind, Offence};
 pub use crate::audit::settle::{Audit, Guarantee};
 pub use latencies::{Latencies, Percentiles, SpectrumPoint};
 pub use run::{AnswerCount, Connections, Messages, Recovery, Run, Throughput, Tool};
+pub use search::{Probe, Search};
 pub use settings::{LoadKind, Settings};
 pub use timeline::{Mark, Point, Spread, Timeline};
 pub use usage::{Costs, ProcessSample, ProcessUse};
