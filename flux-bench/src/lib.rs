@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod compare;
+pub mod doctor;
 pub mod engine;
 pub mod http;
 pub mod limits;

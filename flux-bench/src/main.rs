@@ -33,6 +33,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Search { command: SearchCommand::Http(arguments) } => {
             runtime.block_on(commands::search::search_http(&arguments))
         }
+        Command::Doctor(arguments) => runtime.block_on(commands::doctor::doctor(&arguments)),
         Command::Selftest { messages, read } => runtime.block_on(commands::selftest::selftest(messages, &read)),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
         Command::Report(arguments) => commands::report::report(&arguments),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use flux_bench::commands::kept::KeptRun;
 use flux_bench::compare::Comparison;
+use flux_bench::doctor::Check;
 use flux_bench::report::model::{BenchRun, Search};
 
 fn golden(name: &str) -> PathBuf {
@@ -44,6 +45,7 @@ fn so_are_those_of_kept_runs_and_of_comparisons() {
 }
 
 #[test]
-fn and_that_of_searches() {
+fn and_those_of_searches_and_checks() {
+    compare::<Document<Check>>("BenchCheck.json");
     compare::<Document<Search>>("BenchSearch.json");
 }

@@ -4,6 +4,7 @@ use flux_core::output::{Columns, Selection};
 pub use flux_core::output::Format;
 
 use super::compare::CompareArguments;
+use super::doctor::DoctorArguments;
 use super::http::HttpArguments;
 use super::mqtt::MqttArguments;
 use super::report::ReportArguments;
@@ -28,6 +29,8 @@ pub enum Command {
         #[command(subcommand)]
         command: SearchCommand,
     },
+    /// See whether a run on this machine can work and be believed
+    Doctor(Box<DoctorArguments>),
     /// Prove that the measure measures, against a built-in server with known faults
     Selftest {
         /// Messages sent in each part
@@ -123,6 +126,7 @@ impl Command {
             Command::Http(arguments) => arguments.output,
             Command::Search { command: SearchCommand::Mqtt(arguments) } => arguments.load.output,
             Command::Search { command: SearchCommand::Http(arguments) } => arguments.load.output,
+            Command::Doctor(arguments) => arguments.read.output,
             Command::Selftest { read, .. } => read.output,
             Command::Runs { command: RunsCommand::List { read } | RunsCommand::Show { read, .. } } => read.output,
             #[cfg(feature = "baseline")]

@@ -5,6 +5,7 @@ pub mod cast;
 pub mod command;
 pub mod compare;
 pub mod defaults;
+pub mod doctor;
 pub mod http;
 pub mod http_defaults;
 pub mod judging;

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod contender;
+pub mod doctor;
 pub mod ending;
 pub mod http;
 mod interrupt;

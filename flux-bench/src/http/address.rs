@@ -15,7 +15,7 @@ pub struct Address {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    #[error("{0:?} is not an HTTP URL: {1}")]
+    #[error("{0:?} is not a server's URL: {1}")]
     Url(String, &'static str),
     #[error("the server's address {authority:?} cannot be resolved")]
     Resolve { authority: String, cause: String },
