@@ -22,7 +22,7 @@ mod time;
 mod traces;
 
 pub use alarms::{Alarm, AlarmQuery, Severity};
-pub use bus::BusInfo;
+pub use bus::{BusCluster, BusInfo, BusPeer, BusRoute, Inbox, RedisHealth, RouteQuery};
 pub use clients::{Client, ClientQuery};
 pub use config::{ConfigKey, EffectiveValue};
 pub use durable::DurableInfo;

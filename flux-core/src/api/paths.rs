@@ -20,6 +20,7 @@ pub const RETAINED_TOPIC: &str = "/api/v1/retained/{topic}";
 pub const EVENTS: &str = "/api/v1/events";
 pub const EVENTS_TAIL: &str = "/api/v1/events/tail";
 pub const BUS: &str = "/api/v1/bus";
+pub const BUS_ROUTES: &str = "/api/v1/bus/routes";
 pub const DURABLE: &str = "/api/v1/durable";
 pub const ALARMS: &str = "/api/v1/alarms";
 pub const CONFIG: &str = "/api/v1/config";
@@ -49,6 +50,7 @@ pub const ALL: &[&str] = &[
     EVENTS,
     EVENTS_TAIL,
     BUS,
+    BUS_ROUTES,
     DURABLE,
     ALARMS,
     CONFIG,

@@ -5,9 +5,9 @@ use reqwest::Method;
 use super::{Client, ClientError};
 use crate::api::paths;
 use crate::api::{
-    Alarm, AlarmQuery, BusInfo, Client as ConnectedClient, ClientQuery, ConfigKey, Disconnected, DurableInfo, EffectiveValue,
-    Event, Health, List, Node, NodeList, Page, Ready, Retained, RetainedQuery, Session, SessionQuery, SessionSummary, StartTrace,
-    SubscriptionInfo, SubscriptionQuery, Trace,
+    Alarm, AlarmQuery, BusInfo, BusRoute, Client as ConnectedClient, ClientQuery, ConfigKey, Disconnected, DurableInfo,
+    EffectiveValue, Event, Health, List, Node, NodeList, Page, Ready, Retained, RetainedQuery, RouteQuery, Session, SessionQuery,
+    SessionSummary, StartTrace, SubscriptionInfo, SubscriptionQuery, Trace,
 };
 
 type Answer<T> = Result<T, ClientError>;
@@ -82,6 +82,10 @@ impl Client {
 
     pub async fn bus(&self) -> Answer<BusInfo> {
         self.get(paths::BUS).await
+    }
+
+    pub async fn bus_routes(&self, query: &RouteQuery) -> Answer<Page<BusRoute>> {
+        self.query(paths::BUS_ROUTES, query).await
     }
 
     pub async fn durable(&self) -> Answer<DurableInfo> {

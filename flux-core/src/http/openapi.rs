@@ -36,7 +36,7 @@ use crate::api::{Dropped, Problem, TraceRecord, paths};
         clients::list, clients::show,
         subscriptions::list,
         retained::list, retained::show, retained::delete,
-        nodes::list, nodes::show, bus::show, durable::show,
+        nodes::list, nodes::show, bus::show, bus::routes, durable::show,
         alarms::list, config::effective, config::reference,
         traces::list, traces::start, traces::stop, traces::tail,
         probes::health, probes::ready, probes::metrics, serve,

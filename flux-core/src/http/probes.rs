@@ -23,9 +23,14 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     let state = *app.with.lifecycle.borrow();
     let store = app.with.store.stats();
     let check = |name: &str, problem: Option<String>| Check { name: name.to_owned(), ok: problem.is_none(), detail: problem };
+    let alone = app.with.member.as_ref().is_some_and(|member| !member.is_connected());
     let checks = vec![
         check("lifecycle", (state != NodeState::Ready).then(|| format!("the node is {}", state.as_str()))),
         check("store", store.failed.then(|| "the durable store cannot write: QoS 1 and 2 is refused until it can".to_owned())),
+        check(
+            "bus",
+            alone.then(|| "the other nodes cannot be reached: Redis does not answer, or has given this node up".to_owned()),
+        ),
     ];
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -33,6 +33,7 @@ pub(super) fn router(app: App) -> Router {
         .route(paths::EVENTS, get(events::recent).post(events::publish))
         .route(paths::EVENTS_TAIL, get(events::tail))
         .route(paths::BUS, get(bus::show))
+        .route(paths::BUS_ROUTES, get(bus::routes))
         .route(paths::DURABLE, get(durable::show))
         .route(paths::ALARMS, get(alarms::list))
         .route(paths::CONFIG, get(config::effective))

@@ -17,6 +17,7 @@ use super::rates;
 use super::router::router;
 use super::settings::Settings;
 use super::state::{App, Dependencies, NodeFacts, State};
+use super::v1::nodes::about;
 use crate::lifecycle::{Shutdown, Tasks};
 use crate::types::limits::CONNECT_TIMEOUT;
 
@@ -50,6 +51,11 @@ impl Server {
         let tasks = with.tasks.clone();
         let slots = Arc::new(Semaphore::new(settings.max_connections));
         let app = State::new(facts, settings, with);
+        if let Some(member) = &app.with.member {
+            // Not kept alive by it: the bus outlives the server.
+            let app = Arc::downgrade(&app);
+            member.describe_with(move || app.upgrade().map(|app| about(&app)).unwrap_or_default());
+        }
         let shutdown = tasks.shutdown().clone();
         let connection = Connection { router: router(app.clone()), tls: tls.map(TlsAcceptor::from), shutdown: shutdown.clone() };
         tokio::select! {

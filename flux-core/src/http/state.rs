@@ -9,6 +9,7 @@ use super::recent::Recent;
 use super::settings::Settings;
 use crate::api::{Listener, NodeState};
 use crate::bus::EventBus;
+use crate::bus::distributed::DistributedBus;
 use crate::config::Config;
 use crate::durable::DurableStore;
 use crate::hook::Identity;
@@ -26,8 +27,10 @@ pub struct NodeFacts {
     pub started_at: Timestamp,
     /// All that are bound, the one of HTTP included.
     pub listeners: Vec<Listener>,
-    /// `memory`.
+    /// `memory`, `pubsub`, `streams`, `hybrid`.
     pub bus_kind: String,
+    /// The cluster's name.
+    pub cluster: String,
 }
 
 /// All that the handlers use of the rest of the node.
@@ -36,6 +39,8 @@ pub struct Dependencies {
     pub config: Arc<Config>,
     pub ingress: Arc<Ingress>,
     pub bus: Arc<dyn EventBus>,
+    /// Where the bus crosses nodes.
+    pub member: Option<Arc<DistributedBus>>,
     pub store: Arc<dyn DurableStore>,
     pub sessions: Arc<dyn SessionAdmin>,
     pub metrics: Arc<Metrics>,

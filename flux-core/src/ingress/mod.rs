@@ -3,6 +3,7 @@
 //! Owns: authorization of a publish, interceptors, retained messages, the hand-over to durable queues. Must not know: packets, sockets.
 //! Invariant: a receipt resolves only after every durable queue that is owed the event has it.
 
+mod arrivals;
 mod event;
 mod publish;
 mod retained;

@@ -39,9 +39,9 @@ pub struct Parts {
 /// Takes events from publishers and hands them to all who are owed them.
 pub struct Ingress {
     bus: Arc<dyn EventBus>,
-    store: Arc<dyn DurableStore>,
+    pub(super) store: Arc<dyn DurableStore>,
     authorizer: Arc<dyn Authorizer>,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     retained: Retained,
     limits: RetainedLimits,
     ack: AckLevel,
@@ -128,10 +128,11 @@ impl Ingress {
         }
         let mut handover = Handover::default();
         let routed = self.bus.publish(&event, route, &mut handover);
-        let matched = handover.accepted;
+        // What another node will do with it is not known here, only that somebody there asked for it.
+        let matched = handover.accepted + handover.forwarded;
         let owed = handover.accepted + self.count_drops(&handover);
         self.metrics.owed.add(u64::from(owed));
-        if owed == 0 {
+        if owed == 0 && handover.forwarded == 0 {
             self.metrics.unrouted.add(u64::from(traffic));
         }
         if !handover.appends.is_empty() {
@@ -166,7 +167,7 @@ impl Ingress {
     }
 
     /// Counts what was dropped in the end and says how much that was: a member of a group that passes an event on has dropped nothing.
-    fn count_drops(&self, handover: &Handover) -> u32 {
+    pub(super) fn count_drops(&self, handover: &Handover) -> u32 {
         let dropped = handover.dropped();
         if dropped > 0 {
             for (reason, count) in DropReason::ALL.into_iter().zip(handover.drops) {

@@ -34,6 +34,8 @@ pub enum Answer {
         id: u16,
         reasons: Vec<Reason>,
         retained: Vec<RetainedWanted>,
+        /// Those that were not there before: they go again if the answer is no.
+        new: Vec<Subscription>,
     },
     UnsubAck {
         id: u16,

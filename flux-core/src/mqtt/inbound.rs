@@ -26,6 +26,14 @@ const PUBREC: u8 = 0x50;
 const PUBREL: u8 = 0x62;
 const PUBCOMP: u8 = 0x70;
 
+/// What subscribing leaves to do.
+struct Subscribed {
+    receipt: Receipt,
+    wanted: Option<RetainedWanted>,
+    /// The subscription, if it was not there before.
+    new: Option<Subscription>,
+}
+
 impl Dialogue {
     /// Handles every whole packet in `bytes` and says how many bytes that was. While publishing is held, packets behind the held PUBLISH are put aside.
     pub fn consume(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, Close> {
@@ -200,28 +208,25 @@ impl Dialogue {
 
     fn on_subscribe(&mut self, subscribe: Subscribe, out: &mut Vec<u8>) -> Result<(), Close> {
         let mut reasons = Vec::with_capacity(subscribe.entries.len());
-        let mut retained = Vec::new();
+        let (mut retained, mut added) = (Vec::new(), Vec::new());
         let mut receipt = Receipt::SAFE;
         let mut changed = false;
         for entry in &subscribe.entries {
             let (reason, subscribed) = self.subscribe(entry, subscribe.identifier);
             reasons.push(reason);
-            let Some((pending, wanted)) = subscribed else { continue };
+            let Some(Subscribed { receipt: pending, wanted, new }) = subscribed else { continue };
             changed = true;
             receipt = receipt.and(pending);
             retained.extend(wanted);
+            added.extend(new);
         }
         if changed {
             receipt = receipt.and(self.server.store_session(&self.session, None));
         }
-        self.answer(receipt, Answer::SubAck { id: subscribe.packet_id, reasons, retained }, out)
+        self.answer(receipt, Answer::SubAck { id: subscribe.packet_id, reasons, retained, new: added }, out)
     }
 
-    fn subscribe(
-        &mut self,
-        entry: &SubscribeEntry,
-        identifier: Option<u32>,
-    ) -> (Reason, Option<(Receipt, Option<RetainedWanted>)>) {
+    fn subscribe(&mut self, entry: &SubscribeEntry, identifier: Option<u32>) -> (Reason, Option<Subscribed>) {
         let subscription = match Subscription::parse(&entry.filter) {
             Ok(subscription) => subscription,
             Err(SubscriptionError::Filter(_) | SubscriptionError::ShareName) => return (Reason::TopicFilterInvalid, None),
@@ -258,7 +263,7 @@ impl Dialogue {
             QoS::ExactlyOnce => Reason::GrantedQoS2,
         };
         let wanted = RetainedWanted::for_subscription(&subscription, options, entry.retain_handling, new);
-        (granted, Some((receipt, wanted)))
+        (granted, Some(Subscribed { receipt, wanted, new: new.then_some(subscription) }))
     }
 
     fn on_unsubscribe(&mut self, unsubscribe: Unsubscribe, out: &mut Vec<u8>) -> Result<(), Close> {
@@ -270,12 +275,8 @@ impl Dialogue {
                 reasons.push(Reason::TopicFilterInvalid);
                 continue;
             };
-            let existed = profile.subscriptions.lock().remove(&subscription).is_some();
-            self.server.bus.unsubscribe(&subscription, profile.mailbox.subscriber());
-            if existed {
-                changed = true;
-                self.server.metrics.subscriptions.sub(1);
-            }
+            let existed = self.server.unsubscribe(&profile, &subscription);
+            changed |= existed;
             reasons.push(if existed { Reason::Success } else { Reason::NoSubscriptionExisted });
         }
         let receipt = if changed { self.server.store_session(&self.session, None) } else { Receipt::SAFE };

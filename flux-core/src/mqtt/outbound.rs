@@ -101,8 +101,12 @@ impl Dialogue {
             Answer::PubRel { .. } | Answer::PubComp { .. } if refused.is_some() => return Err(store_failed()),
             Answer::PubRel { id, reason } => self.send(&Outgoing::PubRel(ack(id, reason)), out),
             Answer::PubComp { id, reason } => self.send(&Outgoing::PubComp(ack(id, reason)), out),
-            Answer::SubAck { id, mut reasons, retained } => {
+            Answer::SubAck { id, mut reasons, retained, new } => {
                 if refused.is_some() {
+                    // The client is told that it has not subscribed: then nothing must come.
+                    for subscription in &new {
+                        self.server.unsubscribe(&self.session.profile, subscription);
+                    }
                     reasons.iter_mut().filter(|reason| !reason.is_error()).for_each(|reason| *reason = Reason::Unspecified);
                 }
                 self.send(&Outgoing::SubAck { packet_id: id, reasons, reason_string: None }, out);

@@ -33,7 +33,9 @@ use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
 use crate::telemetry::Traces;
 use crate::types::limits;
-use crate::types::{ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, SubscriberId, Timestamp, TopicName};
+use crate::types::{
+    ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, SubscriberId, Subscription, Timestamp, TopicName,
+};
 
 /// The MQTT server of this node, without its sockets.
 pub struct Server {
@@ -161,6 +163,14 @@ impl Server {
     pub fn forget_will(&self, client: &ClientId) {
         // Should this not be stored the will is published once too often after a crash, which a will may be.
         drop(self.commit(Operation::DeleteWill { client: client.clone() }));
+    }
+
+    /// `false` when there was no such subscription.
+    pub fn unsubscribe(&self, profile: &Profile, subscription: &Subscription) -> bool {
+        let existed = profile.subscriptions.lock().remove(subscription).is_some();
+        self.bus.unsubscribe(subscription, profile.mailbox.subscriber());
+        self.metrics.subscriptions.sub(u64::from(existed));
+        existed
     }
 
     pub fn commit(&self, operation: Operation) -> Receipt {
@@ -304,14 +314,21 @@ impl Server {
             wills.push((client, WillRecord::decode(&record)?));
         }
         let mut wills: std::collections::HashMap<ClientId, WillRecord> = wills.into_iter().collect();
+        let mut subscribed = Vec::new();
         for found in recovered.sessions {
             let record = SessionRecord::decode(&found.record)?;
-            let mut session = self.restore(&found, &record).await;
+            let mut session = self.restore(&found, &record, &mut subscribed);
             let will = wills.remove(session.client());
             session.set_will(will.map(|will| Box::new(will.into_will())));
             // A connection that the crash cut ended now, as far as anyone can tell.
             session.park(record.disconnected_at.unwrap_or(now));
             self.park(session);
+        }
+        // Together: each may have to wait for other nodes, and they are many. What is refused is told again once they are reached.
+        for receipt in subscribed {
+            if let Err(problem) = receipt.await {
+                tracing::warn!(%problem, "a stored subscription is not known to other nodes yet");
+            }
         }
         for (client, record) in wills {
             let username = record.username.clone().map(Arc::from);
@@ -320,7 +337,7 @@ impl Server {
         Ok(())
     }
 
-    async fn restore(&self, found: &RecoveredSession, record: &SessionRecord) -> Box<Session> {
+    fn restore(&self, found: &RecoveredSession, record: &SessionRecord, subscribed: &mut Vec<Receipt>) -> Box<Session> {
         let mut session = self.new_session(&ClientId::new(record.client.as_str()), record.created);
         session.queue = Some(found.queue);
         session.resume_at = found.first;
@@ -351,10 +368,9 @@ impl Server {
                 tracing::warn!(client_id = %record.client, filter = %subscription.filter, "a stored subscription is not valid any more");
                 continue;
             };
-            if self.bus.subscribe(&subscription, options, profile.mailbox.clone()).await.is_ok() {
-                profile.subscriptions.lock().insert(subscription, options);
-                self.metrics.subscriptions.add(1);
-            }
+            subscribed.push(self.bus.subscribe(&subscription, options, profile.mailbox.clone()));
+            profile.subscriptions.lock().insert(subscription, options);
+            self.metrics.subscriptions.add(1);
         }
         session
     }

@@ -1,6 +1,7 @@
 //! A whole node: starts its roles in order and stops them in reverse. The only module that names every subsystem.
 
 mod banner;
+mod cluster;
 mod descriptors;
 mod run;
 mod settings;

@@ -10,12 +10,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::cluster::Membership;
 use super::settings;
 use crate::api;
 use crate::api::{NodeState, Severity};
-use crate::bus::MemoryBus;
-use crate::bus::Metered;
-use crate::config::BusKind;
 use crate::config::Config;
 use crate::durable::DiskStore;
 use crate::durable::DurableStore;
@@ -58,8 +56,8 @@ pub enum StartError {
     Tls(String),
     #[error("{0}")]
     Security(String),
-    #[error("bus.kind = {0} is not available in this version\n  hint: set bus.kind to memory")]
-    Bus(&'static str),
+    #[error("this node cannot join its cluster: {0}")]
+    Bus(String),
     #[error("{0}")]
     Runtime(io::Error),
 }
@@ -97,6 +95,7 @@ pub struct Node {
     pub(super) server: Arc<mqtt::Server>,
     pub(super) store: Arc<dyn DurableStore>,
     users: Arc<Users>,
+    membership: Membership,
     state: watch::Sender<NodeState>,
     deadline: Duration,
 }
@@ -104,13 +103,9 @@ pub struct Node {
 impl Node {
     /// Starts everything that `config` asks for. Nothing is served unless all of it can be.
     pub async fn start(config: &Config) -> Result<Node, StartError> {
-        // The one place that knows: the parts are there, putting them together comes next.
-        if config.bus.kind != BusKind::Memory {
-            return Err(StartError::Bus(config.bus.kind.as_str()));
-        }
         let alarms = Arc::new(Alarms::new(config.telemetry.alarm_history));
         let metrics = Arc::new(Metrics::default());
-        let tasks = tasks(&alarms);
+        let tasks = counted_tasks(&alarms);
         let id = node_id(config)?;
 
         let users = Arc::new(users(config)?);
@@ -130,7 +125,9 @@ impl Node {
             alarms.raise(Cause::LostCommits, Severity::Critical, detail);
         }
 
-        let bus = Arc::new(Metered::new(MemoryBus::new()));
+        let scheme = if https.is_some() { "https" } else { "http" };
+        let membership = Membership::begin(config, &id, format!("{scheme}://{}", http.address()), counted_tasks(&alarms)).await?;
+        let bus = membership.bus.clone();
         let authorizer = Arc::new(AllowAll);
         let parts = ingress::Parts {
             node: NodeTag(xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()) as u32),
@@ -156,25 +153,32 @@ impl Node {
         });
         server.recover(recovered).await.map_err(|error| StartError::Recover(error.to_string()))?;
 
+        if let Some(member) = &membership.member {
+            // Its durable sessions have subscribed again: what waits in the inbox is for them.
+            member.receive(ingress.clone()).await?;
+        }
+
         let mut listening = Vec::new();
         for Bound { transport, protocol, listener } in listeners {
             let address = listener.local_addr().map_err(StartError::Runtime)?;
             listening.push(Listening { protocol, address });
             tasks.spawn("listener", mqtt::accept(server.clone(), listener, transport, tasks.clone()));
         }
-        listening.push(Listening { protocol: if https.is_some() { "https" } else { "http" }, address: http.address() });
+        listening.push(Listening { protocol: scheme, address: http.address() });
         let facts = http::NodeFacts {
             id: id.clone(),
             roles: vec!["http".to_owned(), "mqtt".to_owned()],
             started_at: Timestamp::now(),
             listeners: listening.iter().map(Listening::describe).collect(),
-            bus_kind: "memory".to_owned(),
+            bus_kind: config.bus.kind.as_str().to_owned(),
+            cluster: config.cluster.name.clone(),
         };
         let (state, lifecycle) = watch::channel(NodeState::Ready);
         let dependencies = http::Dependencies {
             config: Arc::new(config.clone()),
             ingress,
             bus,
+            member: membership.member.clone(),
             store: store.clone(),
             sessions: server.clone(),
             metrics: metrics.clone(),
@@ -191,7 +195,7 @@ impl Node {
         }
         let watch = Watch::new(limits(config));
         spawn_until_shutdown(&tasks, "alarms", look_out(watch, metrics, store.clone(), alarms.clone()));
-        Ok(Node { id, listening, tasks, server, store, users, state, deadline: config.shutdown.deadline })
+        Ok(Node { id, listening, tasks, server, store, users, membership, state, deadline: config.shutdown.deadline })
     }
 
     pub fn listening(&self) -> &[Listening] {
@@ -219,6 +223,7 @@ impl Node {
         if let Err(stuck) = self.tasks.join(self.deadline).await {
             tracing::warn!(%stuck, "not everything stopped in time");
         }
+        self.membership.end(self.deadline).await;
         let store = self.store;
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if closed.is_err() {
@@ -227,7 +232,7 @@ impl Node {
     }
 }
 
-fn tasks(alarms: &Arc<Alarms>) -> Tasks {
+fn counted_tasks(alarms: &Arc<Alarms>) -> Tasks {
     let alarms = alarms.clone();
     Tasks::new(move |panic| alarms.raise(Cause::TaskPanicked, Severity::Critical, format!("{}: {}", panic.task, panic.message)))
 }

@@ -79,7 +79,8 @@ async fn every_answer_to_get_is_what_the_document_says() {
         let answer = world.raw.get(&url).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{url}");
         let answer: Value = answer.json().await.unwrap();
-        assert_ne!(answer["items"], serde_json::json!([]), "{url} shows something to check");
+        // A bus of one process has no routes to other nodes.
+        assert!(answer["items"] != serde_json::json!([]) || path == paths::BUS_ROUTES, "{url} shows something to check");
         fits(&document, schema, &answer, path);
         checked += 1;
     }

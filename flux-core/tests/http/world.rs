@@ -71,11 +71,13 @@ impl World {
             started_at: Timestamp::now(),
             listeners: vec![Listener { protocol: "http".to_owned(), address: server.address().to_string() }],
             bus_kind: "memory".to_owned(),
+            cluster: "flux".to_owned(),
         };
         let with = Dependencies {
             config: config.clone(),
             ingress: Arc::new(ingress),
             bus: bus.clone(),
+            member: None,
             store: store.clone(),
             sessions: sessions.clone(),
             metrics: metrics.clone(),

@@ -3,6 +3,7 @@
 #[path = "../wire/mod.rs"]
 mod wire;
 
+mod cluster;
 mod drill;
 mod kill;
 mod life;

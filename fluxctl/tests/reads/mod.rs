@@ -15,6 +15,8 @@ pub const READS: &[(&str, &str, bool)] = &[
     ("subscriptions list", "Subscription", true),
     ("retained list", "RetainedMessage", true),
     ("retained get plant/7/state", "Event", true),
+    ("bus inboxes", "Inbox", false),
+    ("bus routes", "BusRoute", false),
     ("bus status", "Bus", true),
     ("alarms list", "Alarm", true),
     ("alarms list --history", "Alarm", true),

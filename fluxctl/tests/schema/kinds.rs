@@ -7,6 +7,7 @@ type Item = fn() -> Value;
 pub const KINDS: &[(&str, Item)] = &[
     ("Alarm", || api("Alarm")),
     ("Bus", || api("BusInfo")),
+    ("BusRoute", || api("BusRoute")),
     ("Change", || object(json!({"resource": text(), "name": text(), "result": text()}))),
     ("Check", || {
         let status = json!({"enum": ["ok", "warning", "critical"]});
@@ -37,6 +38,7 @@ pub const KINDS: &[(&str, Item)] = &[
         error
     }),
     ("Event", || api("Event")),
+    ("Inbox", || api("Inbox")),
     ("Node", || api("Node")),
     ("Published", || object(json!({"topic": text(), "id": maybe("string"), "matched": maybe("integer")}))),
     ("RetainedMessage", || api("Retained")),

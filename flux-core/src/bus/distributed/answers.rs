@@ -19,6 +19,9 @@ pub struct Record {
     pub http: String,
     #[serde(default)]
     pub applied: String,
+    /// What the node tells about itself to those who ask another.
+    #[serde(default)]
+    pub about: serde_json::Value,
 }
 
 impl Record {
@@ -106,6 +109,7 @@ fn peer(id: &Value, generation: &Value, record: &Value) -> Result<Peer, RedisErr
         version: record.version,
         http: record.http,
         applied: record.applied.parse().unwrap_or_default(),
+        about: record.about,
     })
 }
 

@@ -137,7 +137,17 @@ impl DistributedBus {
         self.core.mirror.read().nodes().cloned().collect()
     }
 
-    /// Of every node that this one has sent to.
+    /// Routes of all nodes, this one included.
+    pub fn route_count(&self) -> usize {
+        self.core.mirror.read().len() + self.core.own.lock().routes.iter().count()
+    }
+
+    /// `about` answers what this node tells of itself to those who ask another. Only the first one counts.
+    pub fn describe_with(&self, about: impl Fn() -> serde_json::Value + Send + Sync + 'static) {
+        _ = self.core.about.set(Box::new(about));
+    }
+
+    /// Of every member, this one included, and of every node that this one has sent to.
     pub fn inboxes(&self) -> Vec<InboxDepth> {
         let depth = |link: &Arc<super::links::Link>| InboxDepth {
             node: link.node.clone(),

@@ -48,6 +48,8 @@ pub struct Core {
     /// Redis has given this node up: it has to join again.
     pub lost: AtomicBool,
     pub arrivals: OnceLock<Arc<dyn Arrivals>>,
+    /// What to tell about this node.
+    pub about: OnceLock<Box<dyn Fn() -> serde_json::Value + Send + Sync>>,
     pub closing: Shutdown,
 }
 
@@ -106,6 +108,7 @@ impl Core {
             progress: Notify::new(),
             lost: AtomicBool::new(false),
             arrivals: OnceLock::new(),
+            about: OnceLock::new(),
             closing: Shutdown::default(),
             settings,
             redis,

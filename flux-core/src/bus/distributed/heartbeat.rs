@@ -11,6 +11,7 @@ use super::feed::{self, Place};
 use super::membership::{Change, PeerState, Roll};
 use crate::lifecycle::Tasks;
 use crate::redis::{Command, RedisError, Reply};
+use crate::types::NodeId;
 
 /// Why a node cannot become a member of its cluster.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,7 @@ impl Core {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             http: self.settings.http.clone(),
             applied: life.applied.to_string(),
+            about: self.about.get().map(|about| about()).unwrap_or_default(),
         }
         .encode()
     }
@@ -100,8 +102,11 @@ impl Core {
         Ok(())
     }
 
-    /// Asks how full the other nodes' inboxes are.
+    /// Asks how full the inboxes are.
     fn look_at_inboxes(&self) {
+        self.links.to(&self.settings.node);
+        let peers: Vec<NodeId> = self.membership.lock().peers().map(|peer| peer.id.clone()).collect();
+        peers.iter().for_each(|peer| drop(self.links.to(peer)));
         for link in self.links.all() {
             for outbox in link.inboxes() {
                 let (outbox, command) = (outbox.clone(), Command::new("XLEN").key(outbox.key()).repeatable());

@@ -37,6 +37,8 @@ pub struct Peer {
     pub http: String,
     /// How far it has read the change feed.
     pub applied: Version,
+    /// What it tells about itself: not for the bus to understand.
+    pub about: serde_json::Value,
 }
 
 /// What a heartbeat is answered with: who has a lease now, by Redis' clock.
@@ -195,6 +197,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             http: String::new(),
             applied: version(applied),
+            about: serde_json::Value::Null,
         }
     }
 

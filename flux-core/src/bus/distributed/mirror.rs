@@ -176,8 +176,7 @@ impl Mirror {
     }
 
     /// Routes of all nodes.
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.nodes.values().map(HashMap::len).sum()
     }
 }

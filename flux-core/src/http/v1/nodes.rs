@@ -1,8 +1,11 @@
 use axum::Json;
 use axum::extract::State;
+use serde::Deserialize;
 
+use super::bus::state_of;
 use crate::api::paths;
-use crate::api::{Node, NodeList, Storage};
+use crate::api::{Node, NodeList, Storage, Unreachable};
+use crate::bus::distributed::Peer;
 use crate::http::error::Error;
 use crate::http::extract::{Answer, Segment};
 use crate::http::state::App;
@@ -11,14 +14,42 @@ use crate::types::Timestamp;
 /// The nodes of the cluster; those that did not answer are named.
 #[utoipa::path(get, path = paths::NODES, tag = "nodes", operation_id = "list_nodes", responses((status = 200, body = NodeList)))]
 pub async fn list(State(app): State<App>) -> Json<NodeList> {
-    Json(NodeList { items: vec![this_node(&app)], unreachable: Vec::new(), next_cursor: None })
+    let mut list = NodeList { items: vec![this_node(&app)], unreachable: Vec::new(), next_cursor: None };
+    for peer in app.with.member.iter().flat_map(|member| member.peers()) {
+        match other_node(&peer) {
+            Some(node) => list.items.push(node),
+            None => list.unreachable.push(Unreachable {
+                detail: "it has told nothing about itself yet, or this version does not understand it".to_owned(),
+                id: peer.id.to_string(),
+                address: peer.http,
+            }),
+        }
+    }
+    list.items.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    Json(list)
 }
 
 /// One node: what it is, what it carries, what it costs.
 #[utoipa::path(get, path = paths::NODE, tag = "nodes", operation_id = "show_node", params(("id" = String, Path, description = "The node's id")),
     responses((status = 200, body = Node)))]
 pub async fn show(State(app): State<App>, Segment(id): Segment) -> Answer<Node> {
-    if id == app.facts.id.as_str() { Ok(Json(this_node(&app))) } else { Err(Error::node_not_found(&id)) }
+    if id == app.facts.id.as_str() {
+        return Ok(Json(this_node(&app)));
+    }
+    let peers = app.with.member.iter().flat_map(|member| member.peers());
+    let found = peers.filter(|peer| peer.id.as_str() == id).find_map(|peer| other_node(&peer));
+    found.map(Json).ok_or_else(|| Error::node_not_found(&id))
+}
+
+/// As it described itself with its last heartbeat.
+fn other_node(peer: &Peer) -> Option<Node> {
+    let node = Node::deserialize(&peer.about).ok()?;
+    Some(Node { state: state_of(peer.state), ..node })
+}
+
+/// For the other nodes, so that each can answer for all.
+pub(in crate::http) fn about(app: &App) -> serde_json::Value {
+    serde_json::to_value(this_node(app)).unwrap_or_default()
 }
 
 fn this_node(app: &App) -> Node {
