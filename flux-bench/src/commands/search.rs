@@ -43,8 +43,10 @@ struct Subject {
 pub async fn search_mqtt(arguments: &SearchMqtt) -> Result<u8, Failure> {
     let load = &arguments.load;
     refuse(load.rate.is_some(), &load.judging)?;
-    if load.scenario == Scenario::Conns {
-        return Err(Failure::usage("conns has no rate to search for: it opens connections as fast as it can"));
+    use Scenario::{Device, FanIn, FanOut, Pair, Shared};
+    if !matches!(load.scenario, Pair | FanIn | FanOut | Shared | Device) {
+        return Err(Failure::usage(format!("{} has no rate to search for", load.scenario.name()))
+            .hint("pair, fan-in, fan-out, shared and device deliver what is published, as long as the server holds it"));
     }
     let settings = defaults::settings(load)?;
     let subject = Subject {
