@@ -5,9 +5,11 @@
 use std::path::PathBuf;
 
 use flux_bench::commands::kept::KeptRun;
+use flux_bench::commands::targets::Listed;
 use flux_bench::compare::Comparison;
 use flux_bench::doctor::Check;
 use flux_bench::report::model::{BenchRun, Search};
+use flux_bench::selftest::Part;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/schema/flux-bench").join(name)
@@ -39,7 +41,9 @@ fn the_schema_of_runs_is_the_one_in_fixtures() {
 }
 
 #[test]
-fn so_are_those_of_kept_runs_and_of_comparisons() {
+fn so_are_those_of_everything_else_that_is_read() {
+    compare::<Document<Listed>>("Target.json");
+    compare::<Document<Part>>("Selftest.json");
     compare::<Document<KeptRun>>("KeptRun.json");
     compare::<Document<Comparison>>("Comparison.json");
 }

@@ -32,6 +32,7 @@ pub enum Command {
     /// See whether a run on this machine can work and be believed
     Doctor(Box<DoctorArguments>),
     /// Prove that the measure measures, against a built-in server with known faults
+    #[command(after_help = "Examples:\n  flux-bench selftest\n  flux-bench selftest --messages 2k -o json")]
     Selftest {
         /// Messages sent in each part
         #[arg(long, default_value = "20k", value_parser = super::quantity::count)]
@@ -67,12 +68,16 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
     /// List every run that was kept, the newest first
-    #[command(alias = "ls")]
+    #[command(
+        alias = "ls",
+        after_help = "Examples:\n  flux-bench runs list\n  flux-bench runs list --sort-by -rate --columns run,rate,p99_ms"
+    )]
     List {
         #[command(flatten)]
         read: Read,
     },
     /// Show a run as it was shown when it was made
+    #[command(after_help = "Examples:\n  flux-bench runs show latest\n  flux-bench runs show 20261124-190000 -o json")]
     Show {
         /// An id or its beginning, latest, or a file
         run: String,
@@ -84,12 +89,13 @@ pub enum RunsCommand {
 #[derive(Debug, Subcommand)]
 pub enum TargetsCommand {
     /// List every target with its bound and how it is tested
-    #[command(alias = "ls")]
+    #[command(alias = "ls", after_help = "Examples:\n  flux-bench targets list\n  flux-bench targets list -o wide")]
     List {
         #[command(flatten)]
         read: Read,
     },
     /// What one target means, where it comes from and how to test it
+    #[command(after_help = "Examples:\n  flux-bench targets explain single.message_rate")]
     Explain {
         /// As `targets list` shows it
         id: String,

@@ -16,7 +16,7 @@ Examples:
   flux-bench http --rate max --conns 64        as fast as 64 connections are answered
   flux-bench http batch --batch 100 --rate 1k  100,000 events/s in batches of 100
   flux-bench http api --rate 500 -o json       reads, as an operator makes them
-  flux-bench http api --path /health --rate 1k any path of any server
+  flux-bench http api --path /health --rate 1k  any path of any server
   flux-bench http --slo 'p99<10ms,errors=0' --check
 
 Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with --check), 5 worse than
@@ -50,11 +50,11 @@ pub struct HttpArguments {
     pub rate: Option<Rate>,
 
     /// How long to measure
-    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_DURATION")]
     pub duration: Duration,
 
     /// How long to send before measuring
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_WARMUP")]
     pub warmup: Duration,
 
     /// Events in one request of batch

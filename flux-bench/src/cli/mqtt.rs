@@ -103,11 +103,11 @@ pub struct MqttArguments {
     pub churn: Option<Rate>,
 
     /// How long to measure
-    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_DURATION")]
     pub duration: Duration,
 
     /// How long to send before measuring
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_WARMUP")]
     pub warmup: Duration,
 
     /// After sending, wait for outstanding messages until none has come for so long

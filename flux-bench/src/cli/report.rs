@@ -6,7 +6,7 @@ const EXAMPLES: &str = "\
 Examples:
   flux-bench report latest --html --out run.html   one file for a browser, without network
   flux-bench report latest --md                    for a pull request
-  flux-bench report latest --json | jq '.items[0].throughput'
+  flux-bench report latest --json                  all of it, for programs
   flux-bench report latest --out run.html          the format from the file's name";
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
 use flux_core::output::{Cell, Column, Document, Resource};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::command::Read;
@@ -9,9 +10,9 @@ use crate::verdict::target::{self, Target};
 use super::show::show;
 
 /// A target as it is listed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
+pub struct Listed {
     id: String,
     at_least: Option<f64>,
     at_most: Option<f64>,

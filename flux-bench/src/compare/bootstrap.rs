@@ -27,8 +27,8 @@ pub fn ratio_of_medians(a: &[f64], b: &[f64]) -> Option<Ratio> {
     Some(Ratio { ratio: second / first, low: at(0.025)?, high: at(0.975)? })
 }
 
-/// How far two sets of runs of the same server are apart, as a share: 95 % of pairs drawn from `runs` differ by less. None of fewer
-/// than two runs, which say nothing of the next.
+/// How far two sets of runs of the same server are apart, as a share of the smaller: 95 % of pairs drawn from `runs` differ by less.
+/// None of fewer than two runs, which say nothing of the next.
 pub fn noise(runs: &[f64]) -> Option<f64> {
     if runs.len() < 2 {
         return None;
@@ -37,11 +37,16 @@ pub fn noise(runs: &[f64]) -> Option<f64> {
     let mut differences: Vec<f64> = (0..RESAMPLES)
         .filter_map(|_| {
             let (one, other) = (draw.median(runs), draw.median(runs));
-            (one != 0.0).then(|| (other / one - 1.0).abs())
+            (one != 0.0 && other != 0.0).then(|| apart(other / one))
         })
         .collect();
     differences.sort_by(f64::total_cmp);
     differences.get((differences.len() as f64 * 0.95) as usize).copied()
+}
+
+/// A ratio as a share of the smaller, so that half as much is as far away as twice as much.
+pub fn apart(ratio: f64) -> f64 {
+    ratio.max(1.0 / ratio) - 1.0
 }
 
 pub fn median(values: &[f64]) -> Option<f64> {
@@ -114,6 +119,7 @@ mod tests {
     fn noise_is_how_far_equal_runs_are_apart() {
         assert_eq!(noise(&[100.0; 5]), Some(0.0));
         assert_eq!(noise(&[100.0]), None);
+        assert_eq!((apart(2.0), apart(0.5)), (1.0, 1.0));
         let found = noise(&[95.0, 100.0, 105.0, 98.0, 102.0]).unwrap();
         assert!((0.04..0.11).contains(&found), "{found}");
     }

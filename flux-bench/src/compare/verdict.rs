@@ -4,7 +4,7 @@ use serde::Serialize;
 use crate::report::figures::{Better, FIGURES, Figure};
 use crate::report::model::Run;
 
-use super::bootstrap::{median, noise, ratio_of_medians};
+use super::bootstrap::{apart, median, noise, ratio_of_medians};
 use super::mann_whitney::{least_probability, probability};
 
 /// What chance alone may show in one of twenty comparisons is no difference.
@@ -84,7 +84,7 @@ fn finding(figure: &Figure, before: &[&Run], after: &[&Run]) -> Option<Finding> 
     let probability = probability(&a, &b);
     let noise = noise(&a).into_iter().chain(noise(&b)).reduce(f64::max);
     let beyond_noise = match (ratio, noise) {
-        (Some(ratio), Some(noise)) => (ratio.ratio - 1.0).abs() > noise,
+        (Some(ratio), Some(noise)) => apart(ratio.ratio) > noise,
         // From nothing to something is beyond any share.
         (None, _) => second != first,
         (Some(_), None) => false,
@@ -153,6 +153,12 @@ mod tests {
         let noisy = [40_000.0, 60_000.0, 45_000.0, 55_000.0, 50_000.0];
         assert_eq!(outcome(&runs(&noisy, 2.0), &runs(&noisy.map(|rate| rate * 0.97), 2.0), "rate"), Outcome::Same);
         assert_eq!(outcome(&runs(&STEADY, 2.0), &runs(&STEADY, 2.0), "rate"), Outcome::Same);
+    }
+
+    #[test]
+    fn what_is_gone_is_worse_however_noisy_it_was() {
+        let noisy = [20_000.0, 60_000.0, 25_000.0, 55_000.0, 50_000.0];
+        assert_eq!(outcome(&runs(&noisy, 2.0), &runs(&noisy.map(|rate| rate / 1_000.0), 2.0), "rate"), Outcome::Regression);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::io;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::outcome::Outcome;
@@ -24,7 +25,8 @@ pub enum SelftestError {
 }
 
 /// One planted figure and what was reported for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Figure {
     pub name: &'static str,
     pub planted: u64,
@@ -34,7 +36,7 @@ pub struct Figure {
 }
 
 /// A run against the server with one set of faults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Part {
     pub name: String,
     pub figures: Vec<Figure>,

@@ -71,7 +71,16 @@ impl Server {
         format!("{scheme}://127.0.0.1:{}", port.unwrap_or_else(|| panic!("no {label:?} in {:?}", self.said)))
     }
 
+    /// `http://127.0.0.1:PORT`
+    #[allow(dead_code, reason = "not every test program needs it")]
+    pub fn http(&self) -> String {
+        let address = self.said.iter().find_map(|line| line.trim_start().strip_prefix("HTTP API")?.split_whitespace().next());
+        let address = address.unwrap_or_else(|| panic!("no HTTP API in {:?}", self.said));
+        format!("http://{}", address.trim_start_matches("http://"))
+    }
+
     /// `cert.pem`, its certificate and its own authority, or `key.pem`.
+    #[allow(dead_code, reason = "not every test program needs it")]
     pub fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
@@ -85,13 +94,15 @@ impl Drop for Server {
 }
 
 /// flux-bench mqtt with these arguments, a short run.
+#[allow(dead_code, reason = "not every test program needs it")]
 pub fn bench(url: &str, arguments: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flux-bench"));
-    command.arg("mqtt").args(arguments.split_whitespace()).args(["--url", url, "-o", "json"]);
+    command.args(["mqtt", "--no-save"]).args(arguments.split_whitespace()).args(["--url", url, "-o", "json"]);
     command.args(["--warmup", "0s", "--duration", "1s"]).output().expect("flux-bench runs")
 }
 
 /// The only run in its report.
+#[allow(dead_code, reason = "not every test program needs it")]
 pub fn report(output: &Output) -> Value {
     let found: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("no report; it said {}", String::from_utf8_lossy(&output.stderr)));
