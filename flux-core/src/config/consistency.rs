@@ -7,7 +7,7 @@ use std::path::Path;
 use super::load::Config;
 use super::password_file::read_password_file;
 use super::problem::Problem;
-use super::value::{Anonymous, BusKind, ByteSize};
+use super::value::{Anonymous, BusKind, ByteSize, StoreKind};
 
 struct Listener<'a> {
     path: &'static str,
@@ -58,6 +58,11 @@ impl Found<'_> {
         if kind != BusKind::Memory && self.config.redis.url.is_none() {
             let hint = "give its address with --redis-url redis://HOST:6379, or set bus.kind to memory";
             self.add("bus.kind", Some(kind.as_str().to_owned()), "needs Redis", hint);
+        }
+        let store = self.config.durability.store;
+        if store == StoreKind::Redis && self.config.redis.url.is_none() {
+            let hint = "give its address with --redis-url redis://HOST:6379, or set durability.store to disk";
+            self.add("durability.store", Some(store.as_str().to_owned()), "needs Redis", hint);
         }
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::check::{between, name_part, not_empty, optional, redis_urls, within};
 use super::credential::StoredPassword;
 use super::section::section;
-use super::value::{Anonymous, BusKind, ByteSize, LogFormat, QueueFull, Secret, valid_level};
+use super::value::{Ack, Anonymous, BusKind, ByteSize, LogFormat, QueueFull, Secret, StoreKind, valid_level};
+use crate::types::NodeId;
 use crate::types::limits::TOPIC_LEVELS;
-use crate::types::{AckLevel, NodeId};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -166,8 +166,10 @@ section! {
 section! {
     /// What survives a failure.
     Durability {
-        /// What an acknowledged QoS 1 or 2 message survives: routed (nothing), stored (the death of the process), replicated (a power failure).
-        ack: AckLevel = AckLevel::Stored;
+        /// What an acknowledged message survives: routed (nothing), stored (a killed process), replicated (a power failure or failover), auto (what the store can).
+        ack: Ack = Ack::Auto;
+        /// Where durable sessions, wills and retained messages are kept; auto is the disk.
+        store: StoreKind = StoreKind::Auto;
     }
 }
 

@@ -28,4 +28,4 @@ pub use password_file::{PasswordFileError, PasswordLine, parse_password_file, re
 pub use problem::{Problem, Problems};
 pub use reference::{EffectiveKey, FLAGS, KeyDoc, sample};
 pub use source::{Origin, Setting, Sources};
-pub use value::{Anonymous, BusKind, ByteSize, LogFormat, QueueFull, Secret};
+pub use value::{Ack, Anonymous, BusKind, ByteSize, LogFormat, QueueFull, Secret, StoreKind};

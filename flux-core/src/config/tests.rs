@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::types::AckLevel;
 
 const HASH: &str = "$argon2id$v=19$m=16,t=1,p=1$c29tZXNhbHQ$HLu6JHa6bxRPZo4Hfml4uQ";
 
@@ -28,7 +27,7 @@ fn nothing_given_is_a_whole_configuration_on_loopback() {
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:3000");
     assert_eq!(config.mqtt.listen.unwrap().to_string(), "127.0.0.1:1883");
     assert_eq!(config.node.data_dir, PathBuf::from("flux-data"));
-    assert_eq!(config.durability.ack, AckLevel::Stored);
+    assert_eq!(config.durability.ack.level(), None);
     assert!(config.anonymous_allowed());
 }
 

@@ -109,6 +109,39 @@ words! {
 }
 
 words! {
+    /// What an acknowledgement waits for.
+    Ack {
+        /// What it takes to lose nothing when any one process is killed: stored, and replicated where Redis has replicas.
+        Auto = "auto",
+        Routed = "routed",
+        Stored = "stored",
+        Replicated = "replicated",
+    }
+}
+
+impl Ack {
+    /// `None`: as strong as it has to be.
+    pub fn level(self) -> Option<AckLevel> {
+        match self {
+            Ack::Auto => None,
+            Ack::Routed => Some(AckLevel::Routed),
+            Ack::Stored => Some(AckLevel::Stored),
+            Ack::Replicated => Some(AckLevel::Replicated),
+        }
+    }
+}
+
+words! {
+    /// Where durable sessions are kept.
+    StoreKind {
+        /// The disk.
+        Auto = "auto",
+        Disk = "disk",
+        Redis = "redis",
+    }
+}
+
+words! {
     /// What carries events between nodes.
     BusKind {
         /// Nothing: one node.
@@ -233,20 +266,6 @@ impl Value for NodeId {
             return Ok(NodeId::new(text));
         }
         Err("is not 1 to 64 of the characters A-Z a-z 0-9 - _ .".to_owned())
-    }
-
-    fn show(&self) -> Json {
-        self.as_str().into()
-    }
-}
-
-impl Value for AckLevel {
-    fn kind() -> String {
-        AckLevel::ALL.map(AckLevel::as_str).join(" | ")
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|problem: crate::types::UnknownAckLevel| problem.to_string())
     }
 
     fn show(&self) -> Json {

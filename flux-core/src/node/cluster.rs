@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::settings;
 use super::start::StartError;
 use crate::bus::EventBus;
 use crate::bus::MemoryBus;
@@ -13,8 +14,8 @@ use crate::bus::distributed::{DistributedBus, DistributedKind, DistributedSettin
 use crate::config::BusKind;
 use crate::config::Config;
 use crate::lifecycle::Tasks;
-use crate::redis::{Keys, Redis, RedisKind, RedisSettings, Servers};
-use crate::types::{AckLevel, NodeId};
+use crate::redis::Redis;
+use crate::types::NodeId;
 
 /// The bus of this node, and its membership where it has one.
 pub(super) struct Membership {
@@ -44,7 +45,7 @@ impl Membership {
             http,
             patience: config.redis.command_timeout,
             grace: config.mqtt.slow_subscriber_grace,
-            replicas: replicas(config.durability.ack, redis.kind()),
+            copies: settings::copies(config),
             ..DistributedSettings::new(kind, id.clone())
         };
         let bus = DistributedBus::join(settings, redis, &tasks).await;
@@ -66,35 +67,10 @@ impl Membership {
 }
 
 async fn connect(config: &Config, id: &NodeId, tasks: &Tasks) -> Result<Redis, StartError> {
-    let keys = &config.redis;
-    let urls = keys.url.as_ref().map(|url| url.reveal().to_owned()).unwrap_or_default();
-    let servers = Servers::parse(&urls).map_err(|problem| StartError::Bus(format!("redis.url: {problem}")))?;
-    let shown = servers.to_string();
-    let settings = RedisSettings {
-        ca: keys.ca.clone(),
-        client_name: format!("flux-{id}"),
-        keys: Keys::new(&keys.prefix, &config.cluster.name),
-        connect_timeout: keys.connect_timeout,
-        command_timeout: keys.command_timeout,
-        ..RedisSettings::new(servers)
-    };
-    let redis = Redis::connect(settings, tasks).await.map_err(|problem| {
-        let hint = "start Redis there, give its address with --redis-url, or run a single node with --bus memory";
-        StartError::Bus(format!("{shown}: {problem}\n  hint: {hint}"))
-    })?;
-    match redis.inspect().await {
-        Ok(findings) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
-        Err(problem) => tracing::debug!(%problem, "the settings of Redis cannot be looked at"),
-    }
-    Ok(redis)
-}
-
-/// The weakest that keeps the promise: where a replica may take over, it must have what was acknowledged.
-fn replicas(ack: AckLevel, redis: RedisKind) -> u8 {
-    match (ack, redis) {
-        (AckLevel::Replicated, _) | (AckLevel::Stored, RedisKind::Cluster | RedisKind::Sentinel) => 1,
-        (AckLevel::Stored, RedisKind::Single) | (AckLevel::Routed, _) => 0,
-    }
+    // The configuration was checked: a bus between nodes has an address.
+    let Some(settings) = settings::redis(config, id)? else { return Err(StartError::Bus("redis.url is not set".to_owned())) };
+    let shown = settings.servers.to_string();
+    Redis::connect(settings, tasks).await.map_err(|problem| StartError::unreachable(&shown, &problem))
 }
 
 impl From<JoinError> for StartError {

@@ -6,6 +6,7 @@ mod descriptors;
 mod run;
 mod settings;
 mod start;
+mod storage;
 
 pub use banner::{Banner, banner};
 pub use descriptors::raise_descriptor_limit;

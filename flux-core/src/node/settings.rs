@@ -2,12 +2,40 @@
 
 use std::time::Duration;
 
+use super::start::StartError;
+use crate::config::Ack;
 use crate::config::Config;
 use crate::config::QueueFull;
 use crate::ingress::RetainedLimits;
 use crate::mqtt;
+use crate::redis::Copies;
+use crate::redis::RedisSettings;
+use crate::redis::Servers;
 use crate::types::NodeId;
 use crate::types::limits;
+
+/// How to reach Redis. `None`: no address is given.
+pub fn redis(config: &Config, node: &NodeId) -> Result<Option<RedisSettings>, StartError> {
+    let Some(url) = &config.redis.url else { return Ok(None) };
+    let servers = Servers::parse(url.reveal()).map_err(|problem| StartError::RedisUrl(problem.to_string()))?;
+    Ok(Some(RedisSettings {
+        ca: config.redis.ca.clone(),
+        client_name: format!("flux-{}", node.as_str().replace(|c: char| !c.is_ascii_graphic(), "_")),
+        keys: crate::redis::Keys::new(&config.redis.prefix, &config.cluster.name),
+        connect_timeout: config.redis.connect_timeout,
+        command_timeout: config.redis.command_timeout,
+        ..RedisSettings::new(servers)
+    }))
+}
+
+/// How many replicas of Redis confirm what is acknowledged: the weakest that keeps the promise, unless told otherwise.
+pub fn copies(config: &Config) -> Copies {
+    match config.durability.ack {
+        Ack::Auto => Copies::WherePossible(1),
+        Ack::Replicated => Copies::Always(1),
+        Ack::Routed | Ack::Stored => Copies::None,
+    }
+}
 
 pub fn mqtt(config: &Config, node: NodeId) -> mqtt::Settings {
     let mqtt = &config.mqtt;

@@ -12,12 +12,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::cluster::Membership;
 use super::settings;
+use super::storage;
+use super::storage::{Connected, open_store};
 use crate::api;
 use crate::api::{NodeState, Severity};
 use crate::config::Config;
-use crate::durable::DiskStore;
 use crate::durable::DurableStore;
-use crate::durable::Options;
 use crate::durable::StoreError;
 use crate::hook::AllowAll;
 use crate::http;
@@ -26,6 +26,8 @@ use crate::ingress::Ingress;
 use crate::lifecycle::Tasks;
 use crate::mqtt;
 use crate::mqtt::Transport;
+use crate::redis::Redis;
+use crate::redis::RedisError;
 use crate::security::Users;
 use crate::security::authenticator;
 use crate::telemetry::Alarms;
@@ -39,7 +41,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::ProcessFigures;
 use crate::telemetry::Traces;
 use crate::telemetry::Watch;
-use crate::types::{NodeId, NodeTag, Timestamp};
+use crate::types::{AckLevel, NodeId, NodeTag, Timestamp};
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +60,20 @@ pub enum StartError {
     Security(String),
     #[error("this node cannot join its cluster: {0}")]
     Bus(String),
+    #[error("redis.url: {0}")]
+    RedisUrl(String),
+    #[error("{servers}: {problem}\n  hint: start Redis there, or give its address with --redis-url")]
+    Redis { servers: String, problem: RedisError },
     #[error("{0}")]
     Runtime(io::Error),
+}
+
+impl StartError {
+    /// The Redis that the cluster meets in.
+    pub(super) fn unreachable(servers: &str, problem: &RedisError) -> Self {
+        let hint = "start Redis there, give its address with --redis-url, or run a single node with --bus memory";
+        StartError::Bus(format!("{servers}: {problem}\n  hint: {hint}"))
+    }
 }
 
 fn listen_hint(error: &io::Error, key: &str) -> String {
@@ -94,6 +108,7 @@ pub struct Node {
     pub(super) tasks: Tasks,
     pub(super) server: Arc<mqtt::Server>,
     pub(super) store: Arc<dyn DurableStore>,
+    connected: Option<Connected>,
     users: Arc<Users>,
     membership: Membership,
     state: watch::Sender<NodeState>,
@@ -118,7 +133,8 @@ impl Node {
             source,
         })?;
         let https = https(config)?;
-        let store = open_store(config, metrics.clone()).await?;
+        let connected = Connected::open(config, &id, &alarms).await?;
+        let store = open_store(config, &id, connected.as_ref(), metrics.clone()).await?;
         let recovered = store.recover().await?;
         if recovered.lost_commits > 0 {
             let detail = format!("{} commits had not reached the disk when the machine went down", recovered.lost_commits);
@@ -136,7 +152,7 @@ impl Node {
             authorizer: authorizer.clone(),
             metrics: metrics.clone(),
             retained: settings::retained(config),
-            ack: config.durability.ack,
+            ack: config.durability.ack.level().unwrap_or(AckLevel::Stored),
         };
         let ingress = Arc::new(Ingress::new(parts, &recovered.retained));
         let traces = Arc::new(Traces::new(config.telemetry.trace_records));
@@ -174,6 +190,7 @@ impl Node {
             cluster: config.cluster.name.clone(),
         };
         let (state, lifecycle) = watch::channel(NodeState::Ready);
+        let redis = connected.as_ref().map(|connected| connected.redis.clone());
         let dependencies = http::Dependencies {
             config: Arc::new(config.clone()),
             ingress,
@@ -182,7 +199,7 @@ impl Node {
             store: store.clone(),
             sessions: server.clone(),
             metrics: metrics.clone(),
-            exposition: Arc::new(exposition(&id, metrics.clone(), alarms.clone(), store.clone(), server.clone())),
+            exposition: Arc::new(exposition(&id, metrics.clone(), alarms.clone(), (store.clone(), redis), server.clone())),
             alarms: alarms.clone(),
             traces,
             lifecycle,
@@ -195,7 +212,7 @@ impl Node {
         }
         let watch = Watch::new(limits(config));
         spawn_until_shutdown(&tasks, "alarms", look_out(watch, metrics, store.clone(), alarms.clone()));
-        Ok(Node { id, listening, tasks, server, store, users, membership, state, deadline: config.shutdown.deadline })
+        Ok(Node { id, listening, tasks, server, store, connected, users, membership, state, deadline: config.shutdown.deadline })
     }
 
     pub fn listening(&self) -> &[Listening] {
@@ -229,6 +246,9 @@ impl Node {
         if closed.is_err() {
             tracing::error!("closing the durable store failed");
         }
+        if let Some(connected) = self.connected {
+            connected.close(self.deadline).await;
+        }
     }
 }
 
@@ -259,7 +279,7 @@ fn exposition(
     id: &NodeId,
     metrics: Arc<Metrics>,
     alarms: Arc<Alarms>,
-    store: Arc<dyn DurableStore>,
+    (store, redis): (Arc<dyn DurableStore>, Option<Redis>),
     server: Arc<mqtt::Server>,
 ) -> Exposition {
     let ledger = metrics.clone();
@@ -267,14 +287,16 @@ fn exposition(
         ledger.pending.set(server.pending());
         let stats = store.stats();
         let figure = |name, help, kind, value| Figure { name, help, kind, value };
-        vec![
+        let mut figures = vec![
             figure("store_transactions", "Transactions stored", FigureKind::Counter, stats.transactions),
             figure("store_commits", "Group commits", FigureKind::Counter, stats.commits),
             figure("store_failures", "Group commits that could not be written", FigureKind::Counter, stats.failures),
             figure("store_waiting_bytes", "Bytes waiting to be stored", FigureKind::Gauge, stats.waiting_bytes),
             figure("store_disk_bytes", "Bytes of the store on disk", FigureKind::Gauge, stats.disk_bytes),
             figure("store_queued_entries", "Entries in durable queues", FigureKind::Gauge, stats.queued_entries),
-        ]
+        ];
+        figures.extend(redis.iter().flat_map(storage::figures));
+        figures
     })
 }
 
@@ -337,18 +359,6 @@ fn new_node_id(path: &Path) -> io::Result<NodeId> {
 /// Where in the data folder the durable store is.
 pub fn store_folder(data_dir: &Path) -> PathBuf {
     data_dir.join("durable")
-}
-
-#[allow(clippy::disallowed_methods, reason = "awaited right here")]
-async fn open_store(config: &Config, metrics: Arc<Metrics>) -> Result<Arc<dyn DurableStore>, StartError> {
-    let path = store_folder(&config.node.data_dir);
-    let options = Options { ack: config.durability.ack, metrics, ..Options::default() };
-    // Reads files for as long as there is something to read.
-    let opened = tokio::task::spawn_blocking(move || DiskStore::open(&path, options)).await;
-    match opened {
-        Ok(store) => Ok(Arc::new(store?)),
-        Err(panic) => Err(StartError::Runtime(io::Error::other(panic))),
-    }
 }
 
 struct Bound {

@@ -8,6 +8,17 @@ use super::script::Script;
 use super::slots::slot_of;
 use crate::receipt::ReceiptSender;
 
+/// How many replicas confirm a write before it counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Copies {
+    #[default]
+    None,
+    /// So many, but no more than the primary has at the moment: with none left to fail over to, its own disk is as safe as it gets, and
+    /// to refuse would only stop the service.
+    WherePossible(u8),
+    Always(u8),
+}
+
 /// One command, and how it may be treated.
 #[derive(Clone)]
 pub struct Command {
@@ -15,6 +26,8 @@ pub struct Command {
     pub(super) slot: Option<u16>,
     pub(super) repeatable: bool,
     pub(super) replicas: u8,
+    /// Fewer replicas are enough if the primary has no more.
+    pub(super) lenient: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) script: Option<Script>,
     bytes: usize,
@@ -27,7 +40,7 @@ impl Command {
     pub fn new(name: &str) -> Self {
         let mut cmd = Cmd::new();
         cmd.arg(name);
-        Command { cmd, slot: None, repeatable: false, replicas: 0, timeout: None, script: None, bytes: 256 }
+        Command { cmd, slot: None, repeatable: false, replicas: 0, lenient: false, timeout: None, script: None, bytes: 256 }
     }
 
     /// Runs `script` with `keys`, which must share a slot. Its arguments follow by [`Command::arg`].
@@ -75,8 +88,12 @@ impl Command {
     }
 
     /// Answered with success only once so many replicas have the write (`WAIT`).
-    pub fn replicated(mut self, replicas: u8) -> Self {
-        self.replicas = replicas;
+    pub fn copies(mut self, copies: Copies) -> Self {
+        (self.replicas, self.lenient) = match copies {
+            Copies::None => (0, false),
+            Copies::WherePossible(replicas) => (replicas, true),
+            Copies::Always(replicas) => (replicas, false),
+        };
         self
     }
 

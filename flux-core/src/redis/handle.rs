@@ -128,6 +128,12 @@ impl Redis {
         inspect::inspect(&self.0.0).await
     }
 
+    /// Returns once [`Redis::close`] was called.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let closing = self.0.0.closing.clone();
+        async move { closing.requested().await }
+    }
+
     /// Sends what waits, then ends all connections. What is sent later is refused.
     pub fn close(&self) {
         self.0.0.closing.request();

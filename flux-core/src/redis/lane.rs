@@ -21,6 +21,8 @@ pub(super) struct Request {
     pub asking: bool,
     /// Send the script's text instead of its hash.
     pub text: bool,
+    /// So many replicas are to confirm it: decided when it is sent.
+    pub confirm: u8,
     figures: Arc<RedisFigures>,
 }
 
@@ -29,7 +31,7 @@ impl Request {
     pub(super) fn new(command: Command, reply: Reply, deadline: Instant, figures: Arc<RedisFigures>) -> Self {
         figures.waiting.add(1);
         figures.waiting_bytes.add(command.weight() as u64);
-        Request { command, reply: Some(reply), deadline, asking: false, text: false, figures }
+        Request { command, reply: Some(reply), deadline, asking: false, text: false, confirm: 0, figures }
     }
 
     pub(super) fn answer(mut self, answer: Result<Value, RedisError>) {

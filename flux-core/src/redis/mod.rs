@@ -30,7 +30,7 @@ mod subscriber;
 mod topology;
 mod writer;
 
-pub use command::{Command, Reply};
+pub use command::{Command, Copies, Reply};
 pub use error::RedisError;
 pub use figures::RedisFigures;
 pub use handle::Redis;

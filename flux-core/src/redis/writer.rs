@@ -72,11 +72,19 @@ async fn advance(writing: &mut Writing, out: &[u8]) -> std::io::Result<Option<us
     if out.is_empty() { writing.flush().await.map(|()| None) } else { writing.write(out).await.map(Some) }
 }
 
+/// Of the answer to ROLE. `None`: it may not say.
+fn replicas(role: &Value) -> Option<u8> {
+    let Value::Array(parts) = role else { return None };
+    let Some(Value::Array(replicas)) = parts.get(2) else { return None };
+    u8::try_from(replicas.len()).ok()
+}
+
 /// What was sent and has no answer yet.
 enum Sent {
     Request(Request),
     Asking,
-    Ping,
+    /// Whether it lives, and how many replicas it has.
+    Role,
     /// After the last request of a batch that wants replicas.
     Wait,
 }
@@ -95,7 +103,9 @@ struct Serving<'a> {
     held: Vec<(Request, Value)>,
     /// Not executed. While there are any, nothing new is sent: once all is answered they are sent on, in order.
     again: Vec<(Request, Again)>,
-    last_sent: Instant,
+    last_asked: Option<Instant>,
+    /// Replicas that are connected to it, as far as it may say.
+    replicas: Option<u8>,
     round_trips: LocalHistogram,
 }
 
@@ -112,7 +122,8 @@ impl<'a> Serving<'a> {
             taken: Vec::new(),
             held: Vec::new(),
             again: Vec::new(),
-            last_sent: Instant::now(),
+            last_asked: None,
+            replicas: None,
             round_trips: LocalHistogram::default(),
         }
     }
@@ -166,12 +177,18 @@ impl<'a> Serving<'a> {
             return;
         }
         self.lane.take(room, REDIS_BATCH_BYTES, &mut self.taken);
-        if self.taken.is_empty() {
+        let ask = self.last_asked.is_none_or(|asked| asked.elapsed() >= REDIS_PING);
+        if self.taken.is_empty() && !ask {
             return;
         }
         let now = self.begin_write();
+        if ask {
+            words(&["ROLE"]).write_packed_command(&mut self.out);
+            self.in_flight.push_back((now, Sent::Role));
+            self.last_asked = Some(now);
+        }
         let (mut replicas, mut late) = (0, 0);
-        for request in self.taken.drain(..) {
+        for mut request in self.taken.drain(..) {
             if request.deadline <= now {
                 request.answer(Err(RedisError::unavailable("it is too slow")));
                 late += 1;
@@ -185,7 +202,10 @@ impl<'a> Serving<'a> {
                 Some(cmd) => cmd.write_packed_command(&mut self.out),
                 None => request.command.cmd.write_packed_command(&mut self.out),
             }
-            replicas = replicas.max(request.command.replicas);
+            let wanted = request.command.replicas;
+            let possible = self.replicas.filter(|_| request.command.lenient).unwrap_or(wanted);
+            request.confirm = wanted.min(possible);
+            replicas = replicas.max(request.confirm);
             self.in_flight.push_back((now, Sent::Request(request)));
         }
         if replicas > 0 {
@@ -207,8 +227,7 @@ impl<'a> Serving<'a> {
         self.out.clear();
         self.written = 0;
         self.flushed = false;
-        self.last_sent = Instant::now();
-        self.last_sent
+        Instant::now()
     }
 
     fn take(&mut self, value: Value, now: Instant) {
@@ -218,7 +237,10 @@ impl<'a> Serving<'a> {
         let Some((at, sent)) = self.in_flight.pop_front() else { return };
         match sent {
             Sent::Asking => {}
-            Sent::Ping => self.round_trips.observe(now - at),
+            Sent::Role => {
+                self.round_trips.observe(now - at);
+                self.replicas = replicas(&value);
+            }
             Sent::Wait => self.replicated(&value),
             Sent::Request(request) => {
                 self.round_trips.observe(now - at);
@@ -230,7 +252,7 @@ impl<'a> Serving<'a> {
                             self.lane.landed(1);
                         }
                     },
-                    value if request.command.replicas > 0 => self.held.push((request, value)),
+                    value if request.confirm > 0 => self.held.push((request, value)),
                     value => {
                         request.answer(Ok(value));
                         self.lane.landed(1);
@@ -244,7 +266,7 @@ impl<'a> Serving<'a> {
     fn replicated(&mut self, answer: &Value) {
         self.lane.landed(self.held.len());
         for (request, value) in self.held.drain(..) {
-            let wanted = request.command.replicas;
+            let wanted = request.confirm;
             request.answer(match answer {
                 Value::Int(confirmed) if *confirmed >= i64::from(wanted) => Ok(value),
                 Value::Int(confirmed) => {
@@ -275,21 +297,13 @@ impl<'a> Serving<'a> {
         Ok(())
     }
 
-    /// A server that has not answered in time is left; one that is not asked anything is asked whether it lives.
+    /// A server that has not answered in time is left: [`Serving::fill`] asks it something every second.
     fn check(&mut self, now: Instant) -> Result<(), RedisError> {
         let patience: Duration = self.router.settings.command_timeout;
         if self.in_flight.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > patience) {
             return Err(RedisError::Lost(format!("no answer within {patience:?}").into()));
         }
         self.lane.expire(now);
-        if self.in_flight.is_empty()
-            && self.written == self.out.len()
-            && now.saturating_duration_since(self.last_sent) >= REDIS_PING
-        {
-            let now = self.begin_write();
-            words(&["PING"]).write_packed_command(&mut self.out);
-            self.in_flight.push_back((now, Sent::Ping));
-        }
         Ok(())
     }
 

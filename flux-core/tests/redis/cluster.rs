@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use flux_core::redis::{Command, RedisKind, Reply, Script, Value};
+use flux_core::redis::{Command, Copies, RedisKind, Reply, Script, Value};
 use flux_core::testing::redis::{TestCluster, is_there};
 use parking_lot::Mutex;
 
@@ -68,7 +68,7 @@ async fn through_a_failover_every_command_is_answered_once_and_replicated_writes
                 for _ in 0..20 {
                     let number = sent.fetch_add(1, Ordering::Relaxed);
                     let (answered, safe) = (answered.clone(), safe.clone());
-                    let push = Command::new("RPUSH").key("{list}").arg(number).replicated(1).timeout(PATIENCE);
+                    let push = Command::new("RPUSH").key("{list}").arg(number).copies(Copies::Always(1)).timeout(PATIENCE);
                     redis.send(
                         push,
                         Reply::call(move |answer| {

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod kit;
+mod node;
 mod secured;
 mod sentinel;
 mod single;

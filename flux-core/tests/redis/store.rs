@@ -8,9 +8,9 @@ use flux_core::durable::conformance::{
 };
 use flux_core::durable::{DurableStore, Operation, RedisStore};
 use flux_core::lifecycle::Tasks;
-use flux_core::redis::{Keys, Redis, RedisSettings};
+use flux_core::redis::{Copies, Keys, Redis, RedisSettings};
 use flux_core::testing::redis::{TestCluster, TestRedis, is_there};
-use flux_core::types::{AckLevel, ClientId, NodeId, Refusal, Seq};
+use flux_core::types::{ClientId, NodeId, Refusal, Seq};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::kit::settings;
@@ -19,21 +19,21 @@ use crate::kit::settings;
 struct InRedis {
     runtime: Runtime,
     settings: RedisSettings,
-    ack: AckLevel,
+    copies: Copies,
 }
 
 impl InRedis {
-    fn new(urls: &str, ack: AckLevel) -> Self {
+    fn new(urls: &str, copies: Copies) -> Self {
         static BENCHES: AtomicU32 = AtomicU32::new(0);
         let cluster = format!("bench{}", BENCHES.fetch_add(1, Ordering::Relaxed));
         let settings = RedisSettings { keys: Keys::new("flux", &cluster), ..settings(urls) };
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        InRedis { runtime, settings, ack }
+        InRedis { runtime, settings, copies }
     }
 
     fn node(&self, name: &str) -> Arc<dyn DurableStore> {
         let redis = self.runtime.block_on(Redis::connect(self.settings.clone(), &Tasks::default())).unwrap();
-        Arc::new(RedisStore::new(redis, NodeId::new(name), self.ack))
+        Arc::new(RedisStore::new(redis, NodeId::new(name), self.copies))
     }
 
     fn wait<T>(&self, future: impl Future<Output = T>) -> T {
@@ -50,24 +50,24 @@ impl Bench for InRedis {
     }
 }
 
-fn conformance(urls: &str, ack: AckLevel) {
+fn conformance(urls: &str, copies: Copies) {
     for (name, clause) in CLAUSES {
-        eprintln!("{ack}: {name}");
-        clause(&mut InRedis::new(urls, ack));
+        eprintln!("{copies:?}: {name}");
+        clause(&mut InRedis::new(urls, copies));
     }
 }
 
 #[test]
 fn the_store_in_redis_does_what_every_store_does() {
     if is_there() {
-        conformance(&TestRedis::start().url(), AckLevel::Stored);
+        conformance(&TestRedis::start().url(), Copies::None);
     }
 }
 
 #[test]
 fn the_store_in_a_redis_cluster_does_what_every_store_does_and_replicates() {
     if is_there() {
-        conformance(&TestCluster::start().urls(), AckLevel::Replicated);
+        conformance(&TestCluster::start().urls(), Copies::Always(1));
     }
 }
 
@@ -83,7 +83,7 @@ fn a_node_that_claims_a_client_gets_all_of_it_and_the_old_one_writes_no_more() {
         return;
     }
     let server = TestRedis::start();
-    let bench = InRedis::new(&server.url(), AckLevel::Stored);
+    let bench = InRedis::new(&server.url(), Copies::None);
     let (old, new) = (bench.node("old"), bench.node("new"));
     let client = ClientId::new("device {7}");
     let queue = put(&*old, &client);
@@ -128,7 +128,7 @@ fn what_a_dead_node_had_is_adopted_once() {
         return;
     }
     let server = TestRedis::start();
-    let bench = InRedis::new(&server.url(), AckLevel::Stored);
+    let bench = InRedis::new(&server.url(), Copies::None);
     let dead = bench.node("dead");
     for number in 0..50 {
         let queue = put(&*dead, &ClientId::new(format!("client {number}")));
@@ -154,7 +154,7 @@ fn while_redis_is_away_nothing_is_said_to_be_stored_and_reading_waits() {
         return;
     }
     let mut server = TestRedis::start();
-    let mut bench = InRedis::new(&server.url(), AckLevel::Stored);
+    let mut bench = InRedis::new(&server.url(), Copies::None);
     bench.settings.command_timeout = std::time::Duration::from_millis(500);
     let store = bench.open();
     let queue = session(&*store);

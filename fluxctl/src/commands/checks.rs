@@ -315,6 +315,7 @@ impl Report {
                 let detail = "routed: what is acknowledged is lost when the process ends";
                 self.warning("acknowledgement", detail, "set durability.ack to stored, or to replicated for power failures");
             }
+            Some("auto") => self.ok("acknowledgement", "auto: survives the end of any one process"),
             Some("stored") => self.ok("acknowledgement", "stored: survives the end of the process, not a power failure"),
             Some(level) => self.ok("acknowledgement", format!("{level}: survives a power failure")),
             None => {}

@@ -88,7 +88,7 @@ impl Core {
         let figures = Arc::new(BusFigures::default());
         Arc::new(Core {
             scripts: Scripts::new(&keys),
-            links: Links::new(redis.clone(), keys.clone(), settings.lanes, settings.replicas, figures.clone()),
+            links: Links::new(redis.clone(), keys.clone(), settings.lanes, settings.copies, figures.clone()),
             membership: Mutex::new(Membership::new(settings.node.clone(), settings.lease)),
             life: Mutex::new(Life {
                 generation: Generation(0),

@@ -7,7 +7,7 @@ use super::figures::BusFigures;
 use super::keys::BusKeys;
 use super::kind::Transport;
 use super::outbox::Outbox;
-use crate::redis::Redis;
+use crate::redis::{Copies, Redis};
 use crate::types::{ClientId, NodeId};
 
 /// The ways to one other node: for each lane one by each transport.
@@ -35,14 +35,14 @@ pub struct Links {
     redis: Redis,
     keys: BusKeys,
     lanes: usize,
-    replicas: u8,
+    copies: Copies,
     figures: Arc<BusFigures>,
     links: RwLock<HashMap<NodeId, Arc<Link>>>,
 }
 
 impl Links {
-    pub fn new(redis: Redis, keys: BusKeys, lanes: usize, replicas: u8, figures: Arc<BusFigures>) -> Self {
-        Links { redis, keys, lanes, replicas, figures, links: RwLock::default() }
+    pub fn new(redis: Redis, keys: BusKeys, lanes: usize, copies: Copies, figures: Arc<BusFigures>) -> Self {
+        Links { redis, keys, lanes, copies, figures, links: RwLock::default() }
     }
 
     pub fn to(&self, node: &NodeId) -> Arc<Link> {
@@ -53,7 +53,7 @@ impl Links {
     }
 
     fn link(&self, node: &NodeId) -> Link {
-        let outbox = |transport, key| Outbox::new(transport, key, self.redis.clone(), self.replicas, self.figures.clone());
+        let outbox = |transport, key| Outbox::new(transport, key, self.redis.clone(), self.copies, self.figures.clone());
         let lane =
             |lane| [outbox(Transport::PubSub, self.keys.events(node)), outbox(Transport::Inbox, self.keys.inbox(node, lane))];
         Link { node: node.clone(), lanes: (0..self.lanes).map(lane).collect() }

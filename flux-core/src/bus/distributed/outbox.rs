@@ -9,7 +9,7 @@ use super::super::wire::{Audience, EncodedEvent, put_message};
 use super::figures::BusFigures;
 use super::kind::Transport;
 use super::share::Share;
-use crate::redis::{Command, Redis, RedisError, Reply};
+use crate::redis::{Command, Copies, Redis, RedisError, Reply};
 use crate::types::{Delivery, DropReason, Refusal, SubscriberId, limits};
 
 /// What one lane of publishers has for one other node, by one transport.
@@ -24,7 +24,7 @@ pub struct Outbox {
     key: String,
     redis: Redis,
     /// Replicas that have to confirm what goes into an inbox.
-    replicas: u8,
+    copies: Copies,
     figures: Arc<BusFigures>,
     state: Mutex<State>,
     /// The inbox holds as much as it may: nobody takes its messages.
@@ -55,13 +55,13 @@ impl Waiting {
 }
 
 impl Outbox {
-    pub fn new(transport: Transport, key: String, redis: Redis, replicas: u8, figures: Arc<BusFigures>) -> Arc<Self> {
+    pub fn new(transport: Transport, key: String, redis: Redis, copies: Copies, figures: Arc<BusFigures>) -> Arc<Self> {
         Arc::new(Outbox {
             id: SubscriberId::unique(),
             transport,
             key,
             redis,
-            replicas,
+            copies,
             figures,
             state: Mutex::default(),
             full: AtomicBool::new(false),
@@ -120,7 +120,7 @@ impl Outbox {
             Transport::PubSub => self.redis.publish(&self.key, &payload),
             Transport::Inbox => {
                 let command = Command::new("XADD").key(&self.key).arg("MAXLEN").arg("~").arg(limits::INBOX_FUSE_ENTRIES);
-                command.arg("*").arg("m").bytes(&payload).repeatable().replicated(self.replicas)
+                command.arg("*").arg("m").bytes(&payload).repeatable().copies(self.copies)
             }
         };
         self.figures.batches_out.add(1);

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::kind::DistributedKind;
+use crate::redis::Copies;
 use crate::types::NodeId;
 
 /// How this node takes part in its cluster.
@@ -19,7 +20,7 @@ pub struct DistributedSettings {
     /// How long what needs Redis is kept waiting before it is refused.
     pub patience: Duration,
     /// Replicas of Redis that have to confirm an event before its publisher is told that it is safe.
-    pub replicas: u8,
+    pub copies: Copies,
     /// How long other nodes' events wait for a subscriber that reads slowly.
     pub grace: Duration,
 }
@@ -34,7 +35,7 @@ impl DistributedSettings {
             heartbeat: Duration::from_millis(500),
             lanes: 4,
             patience: Duration::from_secs(5),
-            replicas: 0,
+            copies: Copies::None,
             grace: Duration::from_secs(1),
         }
     }

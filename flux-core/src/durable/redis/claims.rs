@@ -33,8 +33,8 @@ impl Core {
         let claim = Command::script(&self.scripts.claim, &keys).arg(self.node.as_str()).arg(from.map_or("", NodeId::as_str));
         let list = Command::new("SADD").key(keys::clients_of(self.redis.keys(), &self.node)).arg(client.as_str());
         // Listed first, or a crash in between would leave it to nobody.
-        let listed = self.ask(list.replicated(self.replicas));
-        let claimed = self.ask(claim.replicated(self.replicas));
+        let listed = self.ask(self.safe(list));
+        let claimed = self.ask(self.safe(claim));
         listed.await?;
         let answer = claimed.await?;
         let Value::Array(parts) = &answer else { return Err(unreadable(&keys[0])) };

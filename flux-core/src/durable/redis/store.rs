@@ -10,9 +10,9 @@ use super::lane::{Step, What};
 use super::scripts::Scripts;
 use super::state::{Shared, State};
 use crate::receipt::Receipt;
-use crate::redis::{Command, Redis, Reply};
+use crate::redis::{Command, Copies, Redis, Reply};
 use crate::types::limits::{COMMIT_QUEUE_LIMIT_BYTES, TRANSACTION_BYTES};
-use crate::types::{AckLevel, ClientId, NodeId, QueueId, Refusal, Seq};
+use crate::types::{ClientId, NodeId, QueueId, Refusal, Seq};
 
 /// Durable queues, sessions, wills and retained messages in Redis.
 pub struct RedisStore(pub(super) Arc<Core>);
@@ -20,8 +20,8 @@ pub struct RedisStore(pub(super) Arc<Core>);
 pub(super) struct Core {
     pub redis: Redis,
     pub node: NodeId,
-    /// How many replicas confirm before a receipt resolves.
-    pub replicas: u8,
+    /// How many replicas have what a receipt covers before it resolves.
+    pub copies: Copies,
     pub scripts: Scripts,
     pub shared: Shared,
 }
@@ -30,14 +30,18 @@ pub(super) struct Core {
 pub(super) type Batch = (ClientId, Command, Vec<Step>);
 
 impl RedisStore {
-    /// For `node`, whose name nobody else in the cluster has. With [`AckLevel::Replicated`] a receipt waits for one replica.
-    pub fn new(redis: Redis, node: NodeId, ack: AckLevel) -> Self {
-        let replicas = u8::from(ack == AckLevel::Replicated);
-        RedisStore(Arc::new(Core { redis, node, replicas, scripts: Scripts::default(), shared: Shared::default() }))
+    /// For `node`, whose name nobody else in the cluster has. A receipt resolves once `copies` replicas have what it covers.
+    pub fn new(redis: Redis, node: NodeId, copies: Copies) -> Self {
+        RedisStore(Arc::new(Core { redis, node, copies, scripts: Scripts::default(), shared: Shared::default() }))
     }
 }
 
 impl Core {
+    /// As safe as a receipt promises. May be sent twice: scripts know their batch, and all others only set or delete.
+    pub(super) fn safe(&self, command: Command) -> Command {
+        command.repeatable().copies(self.copies)
+    }
+
     /// Takes the next batch of each of `clients` that has none under way.
     pub(super) fn batches(&self, state: &mut State, clients: &[ClientId]) -> Vec<Batch> {
         let keys = self.redis.keys();
@@ -45,7 +49,7 @@ impl Core {
             let lane = state.lanes.get_mut(client)?;
             let steps = lane.take()?;
             let command = lane.script(&self.scripts, keys, client, &self.node, &steps);
-            Some((client.clone(), command.repeatable().replicated(self.replicas), steps))
+            Some((client.clone(), self.safe(command), steps))
         };
         clients.iter().filter_map(batch).collect()
     }
@@ -85,7 +89,7 @@ impl Core {
                 }
                 Operation::DeleteRetained { topic } => {
                     let delete = Command::new("HDEL").key(keys::retained_for(self.redis.keys(), &topic)).arg(topic.as_str());
-                    receipt = receipt.and(self.redis.receipt(delete.repeatable().replicated(self.replicas)));
+                    receipt = receipt.and(self.redis.receipt(self.safe(delete)));
                     continue;
                 }
                 other => match step_of(other, &state) {
@@ -143,7 +147,7 @@ impl Core {
             return Receipt::SAFE;
         }
         let add = Command::new("SADD").key(keys::clients_of(self.redis.keys(), &self.node)).arg(client.as_str());
-        self.redis.receipt(add.repeatable().replicated(self.replicas))
+        self.redis.receipt(self.safe(add))
     }
 
     fn put_retained(&self, event: &crate::types::Event) -> Receipt {
@@ -151,7 +155,7 @@ impl Core {
         super::super::encoding::encode_event(event, &mut body);
         let put =
             Command::new("HSET").key(keys::retained_for(self.redis.keys(), &event.topic)).arg(event.topic.as_str()).bytes(&body);
-        self.redis.receipt(put.repeatable().replicated(self.replicas))
+        self.redis.receipt(self.safe(put))
     }
 }
 

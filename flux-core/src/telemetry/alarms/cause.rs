@@ -25,6 +25,10 @@ causes! {
     StoreFailed = "store_failed", "free space on the disk of the data folder, or repair it; the store tries again by itself";
     /// The machine went down and took the last commits along.
     LostCommits = "lost_commits", "set durability.ack to replicated if messages must survive a power failure";
+    /// Redis does not answer: nothing that needs it is acknowledged.
+    RedisUnreachable = "redis_unreachable", "start Redis, or see redis.url and the network between; the node connects again by itself";
+    /// Redis is set up so that acknowledged messages can be lost.
+    RedisSettings = "redis_settings", "set what the alarm says, in redis.conf too, and restart the node";
     Connections = "connections", "raise mqtt.max_connections, or find out who connects so often (fluxctl clients list)";
     RetainedMessages = "retained_messages", "delete retained messages nobody needs, or raise mqtt.max_retained_messages and mqtt.max_retained_bytes";
     /// A durable queue is full: its publishers are refused, or its oldest messages dropped.
