@@ -104,7 +104,15 @@ fn judge(server: &str, one_server: bool, facts: &Facts) -> Vec<Finding> {
     if set("appendonly") == "no" {
         find(true, "nothing is written to its disk as it comes (appendonly no)".to_owned(), "CONFIG SET appendonly yes");
     } else if set("appendfsync") == "no" {
-        find(true, "its disk is written when the system likes (appendfsync no)".to_owned(), "CONFIG SET appendfsync everysec");
+        find(
+            true,
+            "a power failure takes what the system had not written yet (appendfsync no)".to_owned(),
+            "CONFIG SET appendfsync always",
+        );
+    } else if set("appendfsync") == "everysec" && replicas == 0 {
+        // flushAppendOnlyFile() puts the write off for up to two seconds while a synchronisation is under way, and answers meanwhile.
+        let problem = "while its disk is busy it answers up to two seconds before it writes, and killed then it has lost that (appendfsync everysec)";
+        find(true, problem.to_owned(), "CONFIG SET appendfsync always, or give it a replica");
     }
     if replicas > 0 && set("min-replicas-to-write") == "0" {
         let problem = "cut off from its replicas it would go on taking writes that a failover loses".to_owned();

@@ -165,7 +165,7 @@ fn while_redis_is_away_nothing_is_said_to_be_stored_and_reading_waits() {
     assert!(store.stats().failed);
     let reading = store.read(queue, Seq(1), 10, usize::MAX);
     server.restart();
-    assert_eq!(seqs(&wait(reading).unwrap()), [1, 2, 3]);
+    assert_eq!(seqs(&bench.wait(reading).unwrap()), [1, 2, 3]);
     let again = loop {
         match wait(store.commit(transaction([append(queue, delivery(5, 10), &owner)]))) {
             Ok(()) => break owner.heard(),

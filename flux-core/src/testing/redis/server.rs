@@ -130,7 +130,7 @@ impl TestRedis {
                     .arg("--tls-ca-cert-file")
                     .arg(&tls.ca),
             };
-            command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--loglevel", "warning"]);
+            command.args(["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--loglevel", "warning"]);
             command.args(&self.arguments);
         }
         let log = std::fs::File::create(self.folder.path().join("log")).expect("the folder is writable");
