@@ -8,6 +8,7 @@ use super::retained::{Change, Retained};
 use crate::bus::EventBus;
 use crate::bus::Handover;
 use crate::bus::Route;
+use crate::bus::distributed::DistributedBus;
 use crate::durable::DurableStore;
 use crate::durable::Operation;
 use crate::durable::Transaction;
@@ -34,6 +35,8 @@ pub struct Parts {
     pub retained: RetainedLimits,
     /// What an acknowledgement waits for.
     pub ack: AckLevel,
+    /// Of a node in a cluster: what is retained belongs to all of it, and is not in the store of this node.
+    pub member: Option<Arc<DistributedBus>>,
 }
 
 /// Takes events from publishers and hands them to all who are owed them.
@@ -45,6 +48,7 @@ pub struct Ingress {
     retained: Retained,
     limits: RetainedLimits,
     ack: AckLevel,
+    member: Option<Arc<DistributedBus>>,
     ids: EventIds,
     /// Two publishers of one retained topic: whoever is last in memory is last on disk. Striped by topic.
     retaining: [Mutex<()>; RETAINING_STRIPES],
@@ -63,6 +67,7 @@ impl Ingress {
             retained: Retained::default(),
             limits: parts.retained,
             ack: parts.ack,
+            member: parts.member,
             ids: EventIds::new(parts.node),
             retaining: [const { Mutex::new(()) }; RETAINING_STRIPES],
         };
@@ -140,6 +145,10 @@ impl Ingress {
             operations.extend(handover.appends.drain(..).map(Operation::Append));
         }
         let stored = if operations.is_empty() { Receipt::SAFE } else { self.store.commit(Transaction { operations }) };
+        let routed = match &self.member {
+            Some(member) if event.retain && traffic => routed.and(member.retain(&event)),
+            _ => routed,
+        };
         let receipt = match handover.refused {
             Some(refusal) => {
                 self.metrics.refused.add(1);
@@ -163,7 +172,7 @@ impl Ingress {
             Change::Deleted => Some(Operation::DeleteRetained { topic: event.topic.clone() }),
         };
         // The server's own `$SYS` messages are true only while it runs.
-        Ok(operation.filter(|_| !event.topic.is_reserved()))
+        Ok(operation.filter(|_| !event.topic.is_reserved() && self.member.is_none()))
     }
 
     /// Counts what was dropped in the end and says how much that was: a member of a group that passes an event on has dropped nothing.
@@ -177,7 +186,7 @@ impl Ingress {
         dropped
     }
 
-    fn count_retained(&self) {
+    pub(super) fn count_retained(&self) {
         self.metrics.retained_messages.set(self.retained.len() as u64);
         self.metrics.retained_bytes.set(self.retained.bytes() as u64);
     }

@@ -101,6 +101,15 @@ impl Retained {
         Change::Stored
     }
 
+    /// Forgets the message of `topic`, whatever it is.
+    pub fn forget(&self, topic: &TopicName) {
+        let mut tree = self.tree.write();
+        if let Some(before) = tree.root.replace(topic.as_str().split('/'), None) {
+            tree.messages -= 1;
+            tree.bytes -= before.weight();
+        }
+    }
+
     /// Forgets `topic` if its message has expired meanwhile.
     fn forget_expired(&self, topic: &TopicName, now: Timestamp) {
         let mut tree = self.tree.write();

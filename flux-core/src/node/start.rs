@@ -153,8 +153,11 @@ impl Node {
             metrics: metrics.clone(),
             retained: settings::retained(config),
             ack: config.durability.ack.level().unwrap_or(AckLevel::Stored),
+            member: membership.member.clone(),
         };
-        let ingress = Arc::new(Ingress::new(parts, &recovered.retained));
+        // In a cluster they come from where all nodes have them.
+        let own_retained = recovered.retained.clone();
+        let ingress = Arc::new(Ingress::new(parts, if membership.member.is_some() { &[] } else { &own_retained }));
         let traces = Arc::new(Traces::new(config.telemetry.trace_records));
         let server = mqtt::Server::new(mqtt::Parts {
             settings: settings::mqtt(config, id.clone()),
@@ -171,7 +174,7 @@ impl Node {
 
         if let Some(member) = &membership.member {
             // Its durable sessions have subscribed again: what waits in the inbox is for them.
-            member.receive(ingress.clone()).await?;
+            member.receive(ingress.clone(), &own_retained).await?;
         }
 
         let mut listening = Vec::new();

@@ -165,5 +165,11 @@ pub const READ_BLOCK: Duration = Duration::from_secs(1);
 /// How many nodes a message for a shared group may be handed on to before it counts as not taken by anybody.
 pub const GROUP_HOPS: u8 = 3;
 
+/// Changes of retained messages that wait to be told to the other nodes; one more is refused.
+pub const ANNOUNCEMENTS: usize = 65_536;
+
+/// How many are told at a time.
+pub const ANNOUNCED_TOGETHER: usize = 1_000;
+
 /// How often a node that leaves looks whether all is sent.
 pub const LEAVE_LOOK: Duration = Duration::from_millis(5);

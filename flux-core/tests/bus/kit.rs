@@ -7,7 +7,7 @@ use flux_core::bus::{BusStats, EventBus, Guarantees, Handover, Route, Subscriber
 use flux_core::lifecycle::Tasks;
 use flux_core::receipt::Receipt;
 use flux_core::redis::{Keys, Redis, RedisSettings, Servers};
-use flux_core::types::{Event, NodeId, SubscribeOptions, SubscriberId, Subscription};
+use flux_core::types::{Event, NodeId, SubscribeOptions, SubscriberId, Subscription, TopicName};
 use tokio::runtime::Handle;
 
 /// Nothing here takes so long unless it is broken.
@@ -19,6 +19,12 @@ pub struct Taken;
 impl Arrivals for Taken {
     fn complete(&self, _: &Arc<Event>, _: Handover) -> Receipt {
         Receipt::SAFE
+    }
+
+    fn retained(&self, _: &TopicName, _: Option<Arc<Event>>) {}
+
+    fn retained_topics(&self) -> Vec<TopicName> {
+        Vec::new()
     }
 }
 
@@ -52,7 +58,7 @@ pub async fn node_with(
     let tasks = Tasks::default();
     let redis = redis(urls, cluster, &tasks).await;
     let bus = DistributedBus::join(settings, redis, &tasks).await.expect("it joins");
-    bus.receive(arrivals).await.expect("it receives");
+    bus.receive(arrivals, &[]).await.expect("it receives");
     Arc::new(bus)
 }
 

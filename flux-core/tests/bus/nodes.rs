@@ -247,7 +247,7 @@ async fn a_node_that_returns_finds_what_it_was_sent_meanwhile() {
     let harness = Harness::new(&move || shared.clone());
     let back = harness.durable("device");
     harness.subscribe("orders/+", PLAIN, &back).await;
-    bus.receive(Arc::new(crate::kit::Taken)).await.expect("it receives");
+    bus.receive(Arc::new(crate::kit::Taken), &[]).await.expect("it receives");
     harness.wait_for(20, &[&back]).await;
     assert_eq!(harness.numbers(&back), Vec::from_iter(0..20));
     until("the inbox is empty", || inbox_entries(&cluster, "n2") == 0).await;

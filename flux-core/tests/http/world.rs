@@ -58,6 +58,7 @@ impl World {
             metrics: metrics.clone(),
             retained: RetainedLimits { messages: 1_000, bytes: 1_000_000 },
             ack: AckLevel::Stored,
+            member: None,
         };
         let ingress = Ingress::new(parts, &[]);
         let (lifecycle, watched) = watch::channel(NodeState::Ready);

@@ -158,6 +158,61 @@ async fn a_durable_session_gets_what_was_published_while_its_node_was_dead() {
 }
 
 #[tokio::test]
+async fn what_is_retained_on_one_node_is_retained_on_all() {
+    if !is_there() {
+        return;
+    }
+    let mut cluster = Cluster::of(2, "hybrid");
+    let mut publisher = cluster.client(0, Connect::v5("publisher")).await;
+    for number in 0..20 {
+        publisher.publish(Publish::new(&format!("state/{number}"), "old").qos(1).retain()).await;
+        publisher.publish(Publish::new(&format!("state/{number}"), "new").qos(1).retain()).await;
+    }
+    publisher.publish(Publish::new("state/0", "").qos(1).retain()).await;
+    let retained = async |cluster: &Cluster, node: usize, id: &str| {
+        let mut late = cluster.client(node, Connect::v5(id)).await;
+        late.subscribe("state/#", 1).await;
+        let mut topics = Vec::new();
+        for _ in 1..20 {
+            let message = late.receive().await;
+            assert_eq!((message.text(), message.retain), ("new", true));
+            topics.push(message.topic);
+        }
+        late.has_nothing_more().await;
+        topics.sort();
+        topics.dedup();
+        assert_eq!(topics.len(), 19, "on node {node}");
+    };
+    retained(&cluster, 1, "late").await;
+    // A node that was away finds what has changed meanwhile, also what is gone.
+    let folder = cluster.kill(1);
+    publisher.publish(Publish::new("state/20", "new").qos(1).retain()).await;
+    publisher.publish(Publish::new("state/1", "").qos(1).retain()).await;
+    cluster.restart(1, folder);
+    retained(&cluster, 1, "later").await;
+}
+
+/// Publisher and subscriber race on different nodes: live, retained or both, but never neither.
+#[tokio::test]
+async fn no_retained_message_is_lost_between_publish_and_subscribe() {
+    if !is_there() {
+        return;
+    }
+    let cluster = Cluster::of(2, "hybrid");
+    let mut publisher = cluster.client(0, Connect::v5("publisher")).await;
+    let mut subscriber = cluster.client(1, Connect::v5("subscriber")).await;
+    for round in 0..50 {
+        let topic = format!("race/{round}");
+        let published = publisher.publish(Publish::new(&topic, "here").qos(1).retain());
+        let subscribed = subscriber.subscribe(&topic, 1);
+        tokio::join!(published, subscribed);
+        // Both ways may have brought it: the second copy of an earlier round is none of this one.
+        while subscriber.receive().await.topic != topic {}
+        subscriber.unsubscribe(&[&topic]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_will_is_heard_on_other_nodes() {
     if !is_there() {
         return;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::membership::{Generation, Peer, PeerState, Version};
 use super::mirror::RouteChange;
 use crate::redis::{RedisError, Value};
-use crate::types::{NodeId, Subscription};
+use crate::types::{NodeId, Subscription, TopicName};
 
 /// What a node writes about itself with every heartbeat: JSON, of which a later version may know more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -171,17 +171,33 @@ fn bytes(value: Value) -> Result<Vec<u8>, RedisError> {
     }
 }
 
-/// One entry of the change feed: its running number and what has changed. What a later version tells beyond is passed over.
-pub fn changes(entry: &StreamEntry) -> (Option<u64>, Vec<RouteChange>) {
+/// One entry of the change feed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// Grows by one with each entry.
+    pub number: Option<u64>,
+    pub routes: Vec<RouteChange>,
+    /// Topics whose retained messages have changed.
+    pub retained: Vec<TopicName>,
+    /// Who waits to hear that it was read.
+    pub author: Option<NodeId>,
+}
+
+/// What a later version tells beyond is passed over.
+pub fn changes(entry: &StreamEntry) -> FeedEntry {
     let mut number = None;
     let (mut node, mut generation) = (NodeId::new(""), Generation(0));
-    let mut changes = Vec::new();
+    let (mut changes, mut retained, mut author) = (Vec::new(), Vec::new(), None);
     for (name, value) in &entry.fields {
         let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) else { continue };
         let subscription = |text: &str| Subscription::parse(text).ok().map(Arc::new);
         match name {
             "#" => number = value.parse().ok(),
-            "node" => node = NodeId::new(value),
+            "node" => {
+                node = NodeId::new(value);
+                author = Some(node.clone());
+            }
+            "retained" => retained.extend(TopicName::parse(value)),
             "generation" => {
                 generation = Generation(value.parse().unwrap_or_default());
                 if let Some(RouteChange::Returned { generation: of, .. }) = changes.last_mut() {
@@ -204,7 +220,7 @@ pub fn changes(entry: &StreamEntry) -> (Option<u64>, Vec<RouteChange>) {
             },
         }
     }
-    (number, changes)
+    FeedEntry { number, routes: changes, retained, author }
 }
 
 #[cfg(test)]
@@ -232,10 +248,17 @@ mod tests {
         let terms = "qos1 live 2".parse().expect("valid");
         let set = RouteChange::Set { node: node.clone(), generation, subscription: subscription("a/#"), terms };
         let removed = RouteChange::Remove { node: node.clone(), subscription: subscription("b") };
-        assert_eq!(changes(&told), (Some(7), vec![set, removed]));
-        assert_eq!(changes(&entry(&[("#", "8"), ("gone", "n2")])), (Some(8), vec![RouteChange::Gone { node: node.clone() }]));
+        let routes = |entry: &StreamEntry| {
+            let read = changes(entry);
+            (read.number, read.routes)
+        };
+        assert_eq!(routes(&told), (Some(7), vec![set, removed]));
+        assert_eq!(changes(&told).author, Some(node.clone()));
+        assert_eq!(routes(&entry(&[("#", "8"), ("gone", "n2")])), (Some(8), vec![RouteChange::Gone { node: node.clone() }]));
         let returned = entry(&[("#", "9"), ("returned", "n2"), ("generation", "3")]);
-        assert_eq!(changes(&returned), (Some(9), vec![RouteChange::Returned { node, generation }]));
-        assert_eq!(changes(&entry(&[("#", "10"), ("joined", "n2")])), (Some(10), vec![]));
+        assert_eq!(routes(&returned), (Some(9), vec![RouteChange::Returned { node, generation }]));
+        assert_eq!(routes(&entry(&[("#", "10"), ("joined", "n2")])), (Some(10), vec![]));
+        let retained = entry(&[("#", "11"), ("node", "n2"), ("retained", "a/b"), ("retained", "a/#")]);
+        assert_eq!(changes(&retained).retained, ["a/b".parse().expect("valid")], "a filter is no topic");
     }
 }

@@ -17,7 +17,7 @@ use super::membership::{Peer, PeerState};
 use super::own_routes::{Known, Part};
 use super::settings::DistributedSettings;
 use super::terms::Terms;
-use super::{inbox, teller};
+use super::{inbox, retained, teller};
 use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
 use crate::redis::{Heard, Redis, RedisSubscription};
@@ -59,12 +59,15 @@ impl DistributedBus {
         core.join(tasks).await?;
         tasks.spawn("bus heartbeat", heartbeat::run(core.clone(), tasks.clone()));
         tasks.spawn("bus routes", teller::run(core.clone()));
+        tasks.spawn("bus retained", retained::run(core.clone()));
         Ok(DistributedBus { core, tasks: tasks.clone(), subscriptions: Mutex::new(vec![control]) })
     }
 
     /// From now on events from other nodes are delivered here, and `arrivals` finishes that. Call it once this node's durable
     /// subscribers have subscribed again: they are owed what waits.
-    pub async fn receive(&self, arrivals: Arc<dyn Arrivals>) -> Result<(), JoinError> {
+    ///
+    /// `own` are the retained messages that this node had before it was in a cluster: they are kept if there is no cluster yet.
+    pub async fn receive(&self, arrivals: Arc<dyn Arrivals>, own: &[Arc<Event>]) -> Result<(), JoinError> {
         let core = &self.core;
         if core.arrivals.set(arrivals).is_err() {
             return Ok(());
@@ -81,6 +84,7 @@ impl DistributedBus {
         for lane in 0..core.settings.lanes {
             inbox::start(core, lane, &self.tasks);
         }
+        core.load_retained(own).await?;
         core.set_state(PeerState::Ready);
         core.tell.notify_one();
         Ok(())
@@ -104,6 +108,12 @@ impl DistributedBus {
         core.progress.notify_waiters();
         core.tell.notify_one();
         self.subscriptions.lock().clear();
+    }
+
+    /// Makes `event` the retained message of its topic in the whole cluster; without a payload there is none any more. Resolves once
+    /// every node has it.
+    pub fn retain(&self, event: &Arc<Event>) -> Receipt {
+        self.core.retain(event)
     }
 
     pub fn kind(&self) -> DistributedKind {

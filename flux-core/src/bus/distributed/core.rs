@@ -15,6 +15,7 @@ use super::links::Links;
 use super::membership::{Generation, Membership, PeerState, Version};
 use super::mirror::Mirror;
 use super::own_routes::OwnRoutes;
+use super::retained::Announcements;
 use super::scripts::Scripts;
 use super::settings::DistributedSettings;
 use crate::lifecycle::Shutdown;
@@ -44,6 +45,7 @@ pub struct Core {
     pub membership: Mutex<Membership>,
     /// A peer has read on, or is gone.
     pub progress: Notify,
+    pub announcements: Announcements,
     pub life: Mutex<Life>,
     /// Redis has given this node up: it has to join again.
     pub lost: AtomicBool,
@@ -106,6 +108,7 @@ impl Core {
             tell: Notify::new(),
             beat_now: Notify::new(),
             progress: Notify::new(),
+            announcements: Announcements::default(),
             lost: AtomicBool::new(false),
             arrivals: OnceLock::new(),
             about: OnceLock::new(),

@@ -15,7 +15,7 @@ use super::links::Link;
 use super::plan::{Beyond, Choice, Group};
 use super::share::Share;
 use crate::receipt::Receipt;
-use crate::types::{Event, QoS, Subscription, TopicName, limits};
+use crate::types::{Event, NodeId, QoS, Subscription, TopicName, limits};
 
 /// What one node is to get of one event.
 struct Parcel {
@@ -121,6 +121,14 @@ impl Core {
             parcel.link.outbox(lane, transport).send(&encoded, parcel.audience, share, handover);
         }
         receipt
+    }
+
+    /// To nodes that have a subscriber now and had none when the event was first sent.
+    pub fn send_to_others(&self, event: &Arc<Event>, sent_to: &[NodeId]) -> Receipt {
+        let nodes = self.mirror.read().destinations(&event.topic).nodes;
+        let others = nodes.into_iter().filter(|(node, _)| !sent_to.contains(node));
+        let parcel = |(node, qos): (NodeId, QoS)| Parcel { link: self.links.to(&node), qos, audience: Audience::everyone() };
+        self.send(event, others.map(parcel).collect(), None, &mut Handover::default())
     }
 
     /// An event that had to wait for the node to be a member again.

@@ -3,18 +3,26 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::answers::{self, StreamEntry};
+use super::answers::{self, FeedEntry, StreamEntry};
 use super::core::Core;
 use super::membership::{Generation, Version};
 use super::mirror::{Mirror, RouteChange};
 use crate::redis::{Command, RedisError, Reply};
-use crate::types::{NodeId, Subscription, limits};
+use crate::types::{NodeId, Subscription, TopicName, limits};
 
 /// Where a reader of the feed stands.
 pub struct Place {
     pub version: Version,
     /// Of the last entry. `None` before the first: where the feed has been joined, any number may come next.
     pub number: Option<u64>,
+}
+
+/// What reading some entries leaves to do.
+#[derive(Default)]
+struct Applied {
+    /// Nodes that wait to hear that they were read.
+    authors: BTreeSet<NodeId>,
+    retained: BTreeSet<TopicName>,
 }
 
 impl Core {
@@ -65,36 +73,36 @@ impl Core {
         let mirror = self.read_routes().await?;
         *self.mirror.write() = mirror;
         self.mirror_changed();
+        self.load_retained(&[]).await?;
         self.tell_applied(version, std::iter::empty());
         Ok(Place { version, number: None })
     }
 
-    /// Applies entries and says who waits to hear that. `None`: an entry is missing, the mirror must be read anew.
-    pub fn apply(&self, place: &mut Place, entries: &[StreamEntry]) -> Option<BTreeSet<NodeId>> {
-        let mut authors = BTreeSet::new();
+    /// Applies entries. `None`: one is missing, everything must be read anew.
+    fn apply(&self, place: &mut Place, entries: &[StreamEntry]) -> Option<Applied> {
+        let mut applied = Applied::default();
         let mut mirror = self.mirror.write();
         for entry in entries {
-            let (number, changes) = answers::changes(entry);
+            let FeedEntry { number, routes, retained, author } = answers::changes(entry);
             if let (Some(last), Some(number)) = (place.number, number)
                 && number != last + 1
             {
                 return None;
             }
             place.number = number.or(place.number);
-            for change in changes {
-                if let RouteChange::Set { node, .. } | RouteChange::Remove { node, .. } = &change {
-                    if *node == self.settings.node {
-                        continue;
-                    }
-                    authors.insert(node.clone());
+            applied.authors.extend(author.filter(|author| *author != self.settings.node));
+            applied.retained.extend(retained);
+            for change in routes {
+                match &change {
+                    RouteChange::Set { node, .. } | RouteChange::Remove { node, .. } if *node == self.settings.node => {}
+                    _ => mirror.apply(change),
                 }
-                mirror.apply(change);
             }
             place.version = entry.id.parse().unwrap_or(place.version);
         }
         drop(mirror);
         self.mirror_changed();
-        Some(authors)
+        Some(applied)
     }
 
     /// Tells `nodes` that their routes are known here up to `version`. What gets lost is made up for by the next heartbeat.
@@ -124,6 +132,17 @@ impl Core {
     }
 }
 
+/// Until it succeeds: nobody is told that this node has what it could not read.
+async fn reread(core: &Core) {
+    while let Err(problem) = core.load_retained(&[]).await {
+        tracing::debug!(%problem, "retained messages cannot be read at the moment");
+        tokio::select! {
+            () = tokio::time::sleep(core.settings.heartbeat) => {}
+            () = core.closing.requested() => return,
+        }
+    }
+}
+
 /// Reads for as long as this life lasts.
 pub async fn follow(core: Arc<Core>, mut place: Place) {
     let key = core.keys.feed();
@@ -143,7 +162,14 @@ pub async fn follow(core: Arc<Core>, mut place: Place) {
             }
         };
         match core.apply(&mut place, &entries) {
-            Some(authors) => core.tell_applied(place.version, authors),
+            Some(Applied { authors, retained }) => {
+                if let Err(problem) = core.refresh_retained(retained.into_iter().collect()).await {
+                    tracing::warn!(%problem, "retained messages that have changed cannot be read: reading all of them");
+                    reread(&core).await;
+                }
+                core.tell_applied(place.version, authors);
+                core.progress.notify_waiters();
+            }
             // Nobody has been told that what follows is known here, so nobody relies on it.
             None => match core.read_anew().await {
                 Ok(anew) => place = anew,

@@ -65,6 +65,8 @@ impl Core {
         };
         self.figures.joins.add(1);
         let mirror = self.read_routes().await?;
+        // What was retained while this node was no member. Before the first life there is nobody to tell.
+        self.load_retained(&[]).await?;
         *self.mirror.write() = mirror;
         self.mirror_changed();
         self.lost.store(false, std::sync::atomic::Ordering::Release);

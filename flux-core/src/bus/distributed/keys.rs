@@ -7,6 +7,9 @@ pub struct BusKeys(Keys);
 
 const CLUSTER: &str = "bus";
 
+/// Enough for the primaries of a large Redis Cluster.
+pub const RETAINED_PARTS: u64 = 64;
+
 impl BusKeys {
     pub fn new(keys: &Keys) -> Self {
         BusKeys(keys.clone())
@@ -48,6 +51,20 @@ impl BusKeys {
     /// Stream: what one lane of other nodes' publishers has for this node.
     pub fn inbox(&self, node: &NodeId, lane: usize) -> String {
         self.0.key(&format!("{node}/{lane}"), "inbox")
+    }
+
+    /// Hash: topic → retained message. They are spread over several, each in a slot of its own.
+    pub fn retained(&self, part: u64) -> String {
+        self.0.key(&format!("retained/{part}"), "messages")
+    }
+
+    pub fn retained_for(&self, topic: &str) -> String {
+        self.retained(xxhash_rust::xxh3::xxh3_64(topic.as_bytes()) % RETAINED_PARTS)
+    }
+
+    /// There once the retained messages of the cluster are in Redis, be they none.
+    pub fn retained_begun(&self) -> String {
+        self.0.key(CLUSTER, "retained-begun")
     }
 
     /// Channel: what may be lost.

@@ -30,6 +30,7 @@ mod mirror;
 mod outbox;
 mod own_routes;
 mod plan;
+mod retained;
 mod scripts;
 mod seen;
 mod settings;

@@ -10,6 +10,7 @@ pub struct Scripts {
     returned: Script,
     leave: Script,
     settle: Script,
+    announce: Script,
     keys: [String; 5],
 }
 
@@ -30,6 +31,7 @@ impl Scripts {
             returned: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/returned.lua"))),
             leave: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/leave.lua"))),
             settle: Script::new(include_str!("scripts/settle.lua")),
+            announce: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/announce.lua"))),
             keys: keys.for_scripts(),
         }
     }
@@ -56,6 +58,10 @@ impl Scripts {
 
     pub fn leave(&self) -> Command {
         self.command(&self.leave)
+    }
+
+    pub fn announce(&self) -> Command {
+        self.command(&self.announce)
     }
 
     pub fn settle(&self, inbox: &str) -> Command {

@@ -57,7 +57,7 @@ async fn tell_round(core: &Arc<Core>) -> bool {
         core.own.lock().routes.untell(&telling);
         return false;
     };
-    let heard = wait_for_all(core, version, &awaited).await;
+    let heard = wait_for_all(core, version, &awaited, false).await;
     if heard {
         core.own.lock().settled = round;
         settle_known(core);
@@ -91,7 +91,8 @@ async fn tell(core: &Core, telling: &Telling) -> Result<Told, RedisError> {
 }
 
 /// Until every node that was a member when the routes were told has read them, or is not a member any more. `false`: this node is none.
-async fn wait_for_all(core: &Core, version: Version, awaited: &[(NodeId, Generation)]) -> bool {
+/// `here_too`: this node has to have read them as well.
+pub async fn wait_for_all(core: &Core, version: Version, awaited: &[(NodeId, Generation)], here_too: bool) -> bool {
     let told = Instant::now();
     let mut look = tokio::time::interval(core.settings.heartbeat);
     loop {
@@ -101,7 +102,8 @@ async fn wait_for_all(core: &Core, version: Version, awaited: &[(NodeId, Generat
         if core.closing.is_requested() || core.is_lost() {
             return false;
         }
-        if core.membership.lock().all_have_read(awaited, version, told) {
+        let read_here = !here_too || core.life.lock().applied >= version;
+        if read_here && core.membership.lock().all_have_read(awaited, version, told) {
             return true;
         }
         if awaited.iter().any(|(node, _)| !core.knows(node)) {
