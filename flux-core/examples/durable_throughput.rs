@@ -1,6 +1,7 @@
 //! What the durable store can take: producers with a window of unacknowledged appends each, and removals a little later.
 //!
-//! `cargo run --release --example durable_throughput --features test-util -- [FOLDER] [stored|replicated]`
+//! `cargo run --release --example durable_throughput --features test-util -- [FOLDER|REDIS_URL] [stored|replicated] [QUEUES OF EACH PRODUCER]`
+//! In Redis it ends after the first part, and removes nothing: give it one of its own.
 
 // It measures real time, and its tasks end with it.
 #![allow(clippy::disallowed_methods)]
@@ -12,14 +13,17 @@ use std::time::{Duration, Instant};
 
 use flux_core::bus::{Append, Stored};
 use flux_core::durable::conformance::{Owner, append, delivery, transaction, wait};
-use flux_core::durable::{DiskStore, DurableStore, Operation, Options, Transaction};
+use flux_core::durable::{DiskStore, DurableStore, Operation, Options, RedisStore, Transaction};
+use flux_core::lifecycle::Tasks;
 use flux_core::receipt::Receipt;
-use flux_core::types::{ClientId, Delivery, QueueId, Seq};
+use flux_core::redis::{Copies, Redis, RedisSettings, Servers};
+use flux_core::types::{AckLevel, ClientId, Delivery, NodeId, QueueId, Seq};
 use parking_lot::Mutex;
 
 const PRODUCERS: u64 = 10;
 const WINDOW: usize = 64;
 const PAYLOAD: usize = 256;
+/// Unless told otherwise.
 const QUEUES_EACH: u64 = 100;
 /// Entries of a queue that stay before the oldest is removed.
 const KEPT: usize = 20;
@@ -27,7 +31,7 @@ const RUN: Duration = Duration::from_secs(10);
 
 /// A session: removes what was stored a little earlier.
 struct Session {
-    store: Arc<DiskStore>,
+    store: Arc<dyn DurableStore>,
     queue: QueueId,
     stored: Mutex<VecDeque<Seq>>,
     removed: Arc<AtomicU64>,
@@ -54,8 +58,14 @@ fn processor_seconds() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-async fn produce(store: Arc<DiskStore>, number: u64, removed: Arc<AtomicU64>, until: Instant) -> Vec<Duration> {
-    let sessions: Vec<_> = (0..QUEUES_EACH)
+async fn produce(
+    store: Arc<dyn DurableStore>,
+    number: u64,
+    queues: u64,
+    removed: Arc<AtomicU64>,
+    until: Instant,
+) -> Vec<Duration> {
+    let sessions: Vec<_> = (0..queues)
         .map(|_| {
             let queue = store.new_queue();
             let operations = [Operation::PutSession {
@@ -77,7 +87,7 @@ async fn produce(store: Arc<DiskStore>, number: u64, removed: Arc<AtomicU64>, un
             break;
         }
         std::future::poll_fn(|context| store.poll_room(context)).await;
-        let session = &sessions[(turn * 7 % QUEUES_EACH) as usize];
+        let session = &sessions[(turn * 7 % queues) as usize];
         let append = Append { queue: session.queue, delivery: event.clone(), displaces: false, owner: session.clone() };
         let operations = [Operation::Append(append)].into_iter().collect();
         window.push_back((Instant::now(), store.commit(Transaction { operations })));
@@ -100,11 +110,16 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().map_or_else(|| std::env::temp_dir().join("durable-throughput"), Into::into);
     let ack = arguments.next().map_or_else(Default::default, |word| word.parse().expect("stored or replicated"));
-    let store = Arc::new(DiskStore::open(&folder, Options { ack, ..Options::default() }).expect("the store opens"));
+    let queues = arguments.next().map_or(QUEUES_EACH, |number| number.parse().expect("a number of queues"));
+    let urls = folder.to_str().filter(|text| text.contains("://")).map(str::to_owned);
+    let store: Arc<dyn DurableStore> = match &urls {
+        Some(urls) => in_redis(urls, ack).await,
+        None => Arc::new(DiskStore::open(&folder, Options { ack, ..Options::default() }).expect("the store opens")),
+    };
     let (begin, used) = (Instant::now(), processor_seconds());
     let removed = Arc::new(AtomicU64::new(0));
     let tasks: Vec<_> =
-        (0..PRODUCERS).map(|number| tokio::spawn(produce(store.clone(), number, removed.clone(), begin + RUN))).collect();
+        (0..PRODUCERS).map(|number| tokio::spawn(produce(store.clone(), number, queues, removed.clone(), begin + RUN))).collect();
     let mut times = Vec::new();
     for task in tasks {
         times.extend(task.await.expect("a producer ends"));
@@ -126,9 +141,12 @@ async fn main() {
         used * 1e6 / times.len() as f64
     );
     println!("on disk {} MB, pending {} entries", stats.disk_bytes >> 20, stats.queued_entries);
+    if urls.is_some() {
+        return;
+    }
     let begin = Instant::now();
     let filled = store.clone();
-    tokio::task::spawn_blocking(move || offline(&filled)).await.expect("it ends");
+    tokio::task::spawn_blocking(move || offline(&filled, PRODUCERS * queues)).await.expect("it ends");
     println!("appended {OFFLINE} more in {:?}", begin.elapsed());
     let begin = Instant::now();
     store.close();
@@ -143,15 +161,22 @@ async fn main() {
     let _ = std::fs::remove_dir_all(folder);
 }
 
+async fn in_redis(urls: &str, ack: AckLevel) -> Arc<dyn DurableStore> {
+    let settings = RedisSettings::new(Servers::parse(urls).expect("a URL of Redis"));
+    let redis = Redis::connect(settings, &Tasks::default()).await.expect("Redis answers");
+    let copies = if ack == AckLevel::Replicated { Copies::Always(1) } else { Copies::None };
+    Arc::new(RedisStore::new(redis, NodeId::new("throughput"), copies))
+}
+
 /// Entries that nobody removes: what a start has to read.
 const OFFLINE: u64 = 1_000_000;
 
-fn offline(store: &Arc<DiskStore>) {
+fn offline(store: &Arc<dyn DurableStore>, queues: u64) {
     let owner = Arc::new(Owner::default());
     let delivery = delivery(1, PAYLOAD);
     let mut receipts = VecDeque::new();
     for number in 0..OFFLINE {
-        let queue = QueueId(1 + number % (PRODUCERS * QUEUES_EACH));
+        let queue = QueueId(1 + number % queues);
         receipts.push_back(store.commit(transaction([append(queue, delivery.clone(), &owner)])));
         if receipts.len() > 10_000 {
             assert_eq!(receipts.pop_front().map(wait), Some(Ok(())));

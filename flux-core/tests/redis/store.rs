@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use flux_core::durable::conformance::{
     Bench, CLAUSES, Owner, all, append, commit, delivery, fill, seqs, session, transaction, wait,
 };
-use flux_core::durable::{DurableStore, Operation, RedisStore};
+use flux_core::durable::{DurableStore, Entry, EntryState, Operation, RedisStore};
 use flux_core::lifecycle::Tasks;
 use flux_core::redis::{Copies, Keys, Redis, RedisSettings};
 use flux_core::testing::redis::{TestCluster, TestRedis, is_there};
-use flux_core::types::{ClientId, NodeId, Refusal, Seq};
+use flux_core::types::{ClientId, EventId, NodeId, Refusal, Seq};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::kit::settings;
@@ -174,4 +174,89 @@ fn while_redis_is_away_nothing_is_said_to_be_stored_and_reading_waits() {
     };
     assert_eq!(again.iter().map(|(seq, _)| seq.0).collect::<Vec<_>>(), [4]);
     assert_eq!(seqs(&all(&*store, queue)), [1, 2, 3, 4]);
+}
+
+/// Entries under way to four sessions while the primary of one of them dies: what was acknowledged is in the queue, once and in order.
+#[test]
+fn through_a_failover_nothing_that_was_acknowledged_is_lost() {
+    if !is_there() {
+        return;
+    }
+    let mut cluster = TestCluster::start();
+    let mut bench = InRedis::new(&cluster.urls(), Copies::WherePossible(1));
+    let store = bench.open();
+    let clients: Vec<ClientId> = ["a", "b", "c", "d"].map(ClientId::new).into();
+    let queues: Vec<_> = clients.iter().map(|client| put(&*store, client)).collect();
+    let owners: Vec<_> = queues.iter().map(|_| Arc::new(Owner::default())).collect();
+    let keys = bench.settings.keys.clone();
+    let (mut waiting, mut acknowledged) = (Vec::new(), Vec::new());
+    let mut dead = None;
+    for id in 0..4_000_u128 {
+        let which = (id % 4) as usize;
+        waiting.push((id, store.commit(transaction([append(queues[which], delivery(id, 50), &owners[which])]))));
+        if id == 2_000 {
+            dead = Some(cluster.kill_primary_of(&keys.key("a", "entries")));
+        }
+        if waiting.len() == 100 {
+            acknowledged.extend(waiting.drain(..).filter_map(|(id, receipt)| wait(receipt).is_ok().then_some(id)));
+        }
+    }
+    cluster.wait_for_failover(&keys.key("a", "entries"), dead.unwrap());
+    // One more each: what a batch that was given up may have left behind is taken back with it.
+    for (queue, owner) in queues.iter().zip(&owners) {
+        let later = store.commit(transaction([append(*queue, delivery(4_000, 50), owner)]));
+        assert_eq!(wait(later), Ok(()), "the new primary takes more");
+    }
+    assert!(acknowledged.len() > 2_000, "only {} were acknowledged", acknowledged.len());
+    for (which, queue) in queues.iter().enumerate() {
+        let entries = bench.wait(store.read(*queue, Seq(0), usize::MAX, usize::MAX)).unwrap();
+        let found: Vec<_> = entries.iter().map(|entry| (entry.seq, event_id(entry))).collect();
+        assert_eq!(found, owners[which].heard(), "what was announced is what is there");
+        let ids: Vec<u128> = found.iter().map(|(_, id)| id.0).collect();
+        assert!(ids.is_sorted_by(|earlier, later| earlier < later), "once and in order");
+        let lost: Vec<_> = acknowledged.iter().filter(|id| **id % 4 == which as u128 && !ids.contains(id)).collect();
+        assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), acknowledged.len());
+    }
+}
+
+fn event_id(entry: &Entry) -> EventId {
+    match &entry.state {
+        EntryState::Queued(delivery) => delivery.event.id,
+        EntryState::Released => panic!("nothing was released"),
+    }
+}
+
+/// A primary and its replica are dead: nobody serves those slots, and the whole Cluster refuses.
+#[test]
+fn while_a_cluster_is_down_every_receipt_is_answered_and_afterwards_it_goes_on() {
+    if !is_there() {
+        return;
+    }
+    let mut cluster = TestCluster::start();
+    let mut bench = InRedis::new(&cluster.urls(), Copies::WherePossible(1));
+    bench.settings.command_timeout = std::time::Duration::from_millis(300);
+    let store = bench.open();
+    let queues: Vec<_> = ["a", "b", "c", "d"].map(|client| put(&*store, &ClientId::new(client))).into();
+    let owner = Arc::new(Owner::default());
+    let key = bench.settings.keys.key("a", "entries");
+    let primary = cluster.primary_of(&key);
+    let replica = cluster.replica_of(primary);
+    cluster.servers[replica].kill();
+    cluster.servers[primary].kill();
+    let mut refused = 0;
+    for id in 0..200 {
+        let receipts: Vec<_> =
+            queues.iter().map(|queue| store.commit(transaction([append(*queue, delivery(id, 50), &owner)]))).collect();
+        refused += receipts.into_iter().filter_map(|receipt| wait(receipt).err()).count();
+        if refused > 60 {
+            break;
+        }
+    }
+    assert!(refused > 60, "only {refused}");
+    cluster.servers[primary].restart();
+    cluster.servers[replica].restart();
+    cluster.wait_until_well();
+    for queue in queues {
+        while wait(store.commit(transaction([append(queue, delivery(1_000, 50), &owner)]))).is_err() {}
+    }
 }

@@ -1,25 +1,26 @@
 -- One batch for one client: all of it, or nothing because the client is another node's.
 -- KEYS: session (hash), entries (stream), released (sorted set), received (set), will (hash)
 -- ARGV: node, epoch (0: none was claimed), number of the batch, then operations
--- Session: o owner, p epoch, q queue, r record, n next seq, b bytes of entries, t and a: number and answer of the last batch
+-- Session: o owner, p epoch, q queue, r record, n next seq, b bytes and c number of entries,
+-- t and a: number and answer of the last batch
 -- Answer: 1, entries in the queue, next seq, and three numbers for each append: its seq (0: nobody is owed it), seq and bytes of what it displaced
 local session, entries, released, received, will = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, epoch, number = ARGV[1], ARGV[2], ARGV[3]
-local known = redis.call('HMGET', session, 'o', 'p', 'q', 'n', 'b', 't', 'a')
+local known = redis.call('HMGET', session, 'o', 'p', 'q', 'n', 'b', 'c', 't')
 if known[1] and (known[1] ~= node or (epoch ~= '0' and known[2] ~= epoch)) then
     return {-1}
 end
 -- Its answer was lost, and it comes again.
-if known[6] == number then
+if known[7] == number then
     local answer = {}
-    for part in string.gmatch(known[7], '%d+') do
+    for part in string.gmatch(redis.call('HGET', session, 'a'), '%d+') do
         answer[#answer + 1] = tonumber(part)
     end
     return answer
 end
 
 local queue = known[3]
-local following, bytes = tonumber(known[4] or 1), tonumber(known[5] or 0)
+local following, bytes, count = tonumber(known[4] or 1), tonumber(known[5] or 0), tonumber(known[6] or 0)
 local exists = false
 local appended = {}
 
@@ -46,12 +47,14 @@ local function displace()
     local seq = first and tonumber(string.match(first[1], '%d+'))
     if freed and (not seq or tonumber(freed) < seq) then
         redis.call('ZREM', released, freed)
+        count = count - 1
         return tonumber(freed), 0
     end
     if not seq then
         return 0, 0
     end
     redis.call('XDEL', entries, first[1])
+    count = count - 1
     local size = tonumber(first[2][2])
     bytes = bytes - size
     return seq, size
@@ -64,7 +67,7 @@ local function take(seq, size)
     end
     local gone = redis.call('XDEL', entries, id(seq)) == 1
     if gone then
-        bytes = bytes - tonumber(size)
+        bytes, count = bytes - tonumber(size), count - 1
     end
     return gone
 end
@@ -79,7 +82,7 @@ while at <= #ARGV do
         local from = tonumber(ARGV[at + 1])
         if exists and following > from then
             for _, entry in ipairs(redis.call('XRANGE', entries, from .. '-0', '+')) do
-                bytes = bytes - tonumber(entry[2][2])
+                bytes, count = bytes - tonumber(entry[2][2]), count - 1
                 redis.call('XDEL', entries, entry[1])
             end
             following = from
@@ -93,7 +96,7 @@ while at <= #ARGV do
             end
             seq, following = following, following + 1
             redis.call('XADD', entries, id(seq), 'w', ARGV[at + 1], 'd', ARGV[at + 3])
-            bytes = bytes + tonumber(ARGV[at + 1])
+            bytes, count = bytes + tonumber(ARGV[at + 1]), count + 1
         end
         appended[#appended + 1] = seq
         appended[#appended + 1] = gone
@@ -101,12 +104,12 @@ while at <= #ARGV do
         at = at + 4
     elseif operation == 'd' then -- seq, bytes
         if exists and not take(ARGV[at + 1], ARGV[at + 2]) then
-            redis.call('ZREM', released, ARGV[at + 1])
+            count = count - redis.call('ZREM', released, ARGV[at + 1])
         end
         at = at + 3
     elseif operation == 'l' then -- seq, bytes
         if exists and take(ARGV[at + 1], ARGV[at + 2]) then
-            redis.call('ZADD', released, ARGV[at + 1], ARGV[at + 1])
+            count = count + redis.call('ZADD', released, ARGV[at + 1], ARGV[at + 1])
         end
         at = at + 3
     elseif operation == 'm' then -- packet id
@@ -123,7 +126,7 @@ while at <= #ARGV do
         own()
         if queue ~= ARGV[at + 1] then
             redis.call('DEL', entries, released, received)
-            queue, following, bytes = ARGV[at + 1], 1, 0
+            queue, following, bytes, count = ARGV[at + 1], 1, 0, 0
         end
         exists = true
         redis.call('HSET', session, 'q', queue, 'r', ARGV[at + 2])
@@ -131,14 +134,14 @@ while at <= #ARGV do
     elseif operation == 'x' then -- the session ends
         if exists then
             redis.call('DEL', entries, released, received)
-            redis.call('HDEL', session, 'q', 'r', 'n', 'b', 't', 'a')
-            exists, queue, following, bytes = false, false, 1, 0
+            redis.call('HDEL', session, 'q', 'r', 'n', 'b', 'c', 't', 'a')
+            exists, queue, following, bytes, count = false, false, 1, 0, 0
         end
         at = at + 1
     elseif operation == 'c' then -- its queue is emptied
         if exists then
             redis.call('DEL', entries, released, received)
-            bytes = 0
+            bytes, count = 0, 0
         end
         at = at + 1
     elseif operation == 'w' then -- will
@@ -153,13 +156,12 @@ while at <= #ARGV do
     end
 end
 
-local count = redis.call('XLEN', entries) + redis.call('ZCARD', released)
 local answer = {1, count, following}
 for place, value in ipairs(appended) do
     answer[place + 3] = value
 end
 if queue then
-    redis.call('HSET', session, 'n', following, 'b', bytes, 't', number, 'a', table.concat(answer, ','))
+    redis.call('HSET', session, 'n', following, 'b', bytes, 'c', count, 't', number, 'a', table.concat(answer, ','))
 elseif epoch == '0' and redis.call('EXISTS', will) == 0 then
     redis.call('DEL', session)
 end

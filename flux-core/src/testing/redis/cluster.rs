@@ -66,6 +66,16 @@ impl TestCluster {
         self.servers.iter().position(|server| server.port() == port).expect("one of ours")
     }
 
+    /// The place in `servers` of the replica of the primary at `primary`.
+    pub fn replica_of(&self, primary: usize) -> usize {
+        let id = self.servers[primary].cli(&["cluster", "myid"]);
+        let follows = |server: &TestRedis| {
+            let nodes = server.cli(&["cluster", "nodes"]);
+            nodes.lines().any(|line| line.contains("myself,slave") && line.split(' ').nth(3) == Some(&*id))
+        };
+        self.servers.iter().position(|server| server.is_running() && follows(server)).expect("every primary has one")
+    }
+
     /// Kills the primary that holds `key` and returns its place. Does not wait for the failover.
     pub fn kill_primary_of(&mut self, key: &str) -> usize {
         let place = self.primary_of(key);
