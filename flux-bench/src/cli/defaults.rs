@@ -11,9 +11,10 @@ use crate::wire::payload::Payload;
 use crate::wire::stamp::STAMP_BYTES;
 
 use super::cast::{Cast, Wanted};
-use super::mqtt::MqttArguments;
+use super::mqtt::MqttLoad;
 use super::payload::payload;
 use super::quantity::{Offered, Rate};
+use super::timing::Timing;
 
 /// What the single-node target asks for.
 const DELIVERIES_PER_SECOND: f64 = 50_000.0;
@@ -22,7 +23,7 @@ const DELIVERIES_PER_SECOND: f64 = 50_000.0;
 const WORKERS: usize = 2;
 
 /// Fills in what was not said and refuses what cannot be.
-pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
+pub fn settings(arguments: &MqttLoad, offered: Option<Offered>, timing: Timing) -> Result<Settings, Failure> {
     let scenario = arguments.scenario;
     let target = &arguments.target;
     let churn = match arguments.churn {
@@ -33,7 +34,7 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
     let wanted = Wanted { conns: arguments.conns, pubs: arguments.pubs, subs: arguments.subs, churn };
     let cast = Cast::of(scenario, wanted, target.persistent)?;
     let mix = mix(arguments)?;
-    possible(arguments)?;
+    possible(arguments, timing)?;
     let topics = arguments.topics.unwrap_or(match scenario {
         Scenario::Pair => cast.publishers.max(cast.subscribers),
         Scenario::Storm => cast.subscribers,
@@ -44,7 +45,7 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
         return Err(Failure::usage("--topics is 1 at least"));
     }
     let connects_only = !scenario.publishes() || scenario.recovers();
-    let (load, connect_rate) = match arguments.rate {
+    let (load, connect_rate) = match offered {
         Some(Offered::Ramp { from, to, over }) if !connects_only => (Load::Ramp { from, to, over }, None),
         Some(Offered::Ramp { .. }) => return Err(Failure::usage(format!("{} has no rate that changes", scenario.name()))),
         Some(Offered::Steady(Rate::PerSecond(rate))) if connects_only => (Load::Unpaced, Some(rate)),
@@ -58,21 +59,21 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
     };
     let ramp = arguments.ramp.filter(|ramp| !ramp.is_zero());
     let servers = target.servers()?;
-    let pid = match arguments.pid {
+    let pids = match arguments.pid {
         Some(pid) if !Process::of(pid).exists() => {
             return Err(
                 Failure::new(1, "pid", format!("there is no process {pid}")).hint("leave --pid out to have it found by the port")
             );
         }
-        Some(pid) => Some(pid),
-        None => the_process(&servers),
+        Some(pid) => vec![pid],
+        None => the_processes(&servers),
     };
     let mut login = target.login();
     login.persistent |= scenario == Scenario::Storm;
     Ok(Settings {
         scenario,
         servers,
-        cross_node: target.cross_node,
+        across: f64::from(u8::from(target.cross_node)),
         bind: target.bind.clone(),
         login,
         driver: arguments.driver,
@@ -91,21 +92,21 @@ pub fn settings(arguments: &MqttArguments) -> Result<Settings, Failure> {
         queued: arguments.queued as u64,
         connect_rate: ramp.map(|ramp| cast.all() as f64 / ramp.as_secs_f64()).or(connect_rate),
         churn,
-        duration: arguments.duration,
-        warmup: if scenario == Scenario::Conns { Duration::ZERO } else { arguments.warmup },
+        duration: timing.duration,
+        warmup: if scenario == Scenario::Conns { Duration::ZERO } else { timing.warmup },
         inflight: arguments.inflight,
         seed: arguments.seed,
         workers: workers(arguments.workers, cast),
         drain_quiet: arguments.drain,
-        pid,
+        pids,
         flaw: None,
     })
 }
 
 /// What makes no sense together.
-fn possible(arguments: &MqttArguments) -> Result<(), Failure> {
+fn possible(arguments: &MqttLoad, timing: Timing) -> Result<(), Failure> {
     let scenario = arguments.scenario;
-    if arguments.duration.is_zero() {
+    if timing.duration.is_zero() {
         return Err(Failure::usage("--duration is longer than 0"));
     }
     if arguments.groups == 0 || arguments.queued == 0 {
@@ -138,7 +139,7 @@ fn possible(arguments: &MqttArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn mix(arguments: &MqttArguments) -> Result<Mix, Failure> {
+fn mix(arguments: &MqttLoad) -> Result<Mix, Failure> {
     let scenario = arguments.scenario;
     let mix = match arguments.qos {
         Some(mix) => mix,
@@ -151,7 +152,7 @@ fn mix(arguments: &MqttArguments) -> Result<Mix, Failure> {
     Ok(mix)
 }
 
-fn what(arguments: &MqttArguments) -> Result<Payload, Failure> {
+fn what(arguments: &MqttLoad) -> Result<Payload, Failure> {
     if let Some(text) = &arguments.payload {
         return payload(text);
     }
@@ -177,11 +178,17 @@ fn usual_rate(scenario: Scenario, cast: Cast, groups: usize) -> f64 {
     }
 }
 
-/// Of one server on this machine; the processes of several are named with --nodes.
-fn the_process(servers: &[Server]) -> Option<u32> {
-    let mut found = servers.iter().map(|server| locate::listener(server.address));
-    let first = found.next()??;
-    found.all(|other| other == Some(first)).then_some(first)
+/// Of the servers, where all of them are on this machine.
+fn the_processes(servers: &[Server]) -> Vec<u32> {
+    let mut pids = vec![];
+    for server in servers {
+        match locate::listener(server.address) {
+            None => return vec![],
+            Some(pid) if !pids.contains(&pid) => pids.push(pid),
+            Some(_) => {}
+        }
+    }
+    pids
 }
 
 fn workers(wanted: Option<usize>, cast: Cast) -> usize {

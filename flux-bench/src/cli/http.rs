@@ -9,6 +9,7 @@ use super::command::Format;
 use super::judging::Judging;
 use super::keeping::Keeping;
 use super::quantity::{Rate, bytes, count, rate};
+use super::timing::Timing;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +26,29 @@ Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct HttpArguments {
+    #[command(flatten)]
+    pub load: HttpLoad,
+
+    /// Requests per second over all connections, or max [default: 5k; batch: 500]
+    #[arg(long, value_parser = rate)]
+    pub rate: Option<Rate>,
+
+    #[command(flatten)]
+    pub timing: Timing,
+
+    #[command(flatten)]
+    pub judging: Judging,
+
+    #[command(flatten)]
+    pub keeping: Keeping,
+
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}
+
+/// What is asked of whom: all of a run but how much of it, for how long, and what becomes of the result.
+#[derive(Debug, Args)]
+pub struct HttpLoad {
     /// What is asked of the server
     #[arg(value_enum, default_value_t = Workload::Events)]
     pub workload: Workload,
@@ -44,18 +68,6 @@ pub struct HttpArguments {
     /// Connections, kept alive; each has one request under way at most
     #[arg(long, value_name = "N", default_value = "50", value_parser = count)]
     pub conns: usize,
-
-    /// Requests per second over all connections, or max [default: 5k; batch: 500]
-    #[arg(long, value_parser = rate)]
-    pub rate: Option<Rate>,
-
-    /// How long to measure
-    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_DURATION")]
-    pub duration: Duration,
-
-    /// How long to send before measuring
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_WARMUP")]
-    pub warmup: Duration,
 
     /// Events in one request of batch
     #[arg(long, value_name = "N", default_value = "100", value_parser = count)]
@@ -96,13 +108,4 @@ pub struct HttpArguments {
     /// Threads of the generator [default: the cores, 2 at most]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
-
-    #[command(flatten)]
-    pub judging: Judging,
-
-    #[command(flatten)]
-    pub keeping: Keeping,
-
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
 }

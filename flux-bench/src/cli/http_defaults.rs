@@ -5,8 +5,9 @@ use crate::report::failure::Failure;
 use crate::watch::locate;
 use crate::watch::process::Process;
 
-use super::http::HttpArguments;
+use super::http::HttpLoad;
 use super::quantity::Rate;
+use super::timing::Timing;
 
 /// What the design asks of a single node, requests per second.
 const REQUESTS_PER_SECOND: f64 = 5_000.0;
@@ -21,8 +22,9 @@ const LARGEST_BATCH: usize = 10_000;
 const WORKERS: usize = 2;
 
 /// Fills in what was not said and refuses what cannot be.
-pub fn settings(arguments: &HttpArguments) -> Result<Settings, Failure> {
-    let HttpArguments { workload, size, batch, conns, topics, duration, timeout, .. } = *arguments;
+pub fn settings(arguments: &HttpLoad, offered: Option<Rate>, timing: Timing) -> Result<Settings, Failure> {
+    let HttpLoad { workload, size, batch, conns, topics, timeout, .. } = *arguments;
+    let Timing { duration, warmup } = timing;
     let refusals = [
         (conns == 0, "--conns is 1 at least"),
         (workload.publishes() && size < SEQUENCE_DIGITS, "--size is 16 at least: a sequence number begins every payload"),
@@ -38,16 +40,16 @@ pub fn settings(arguments: &HttpArguments) -> Result<Settings, Failure> {
         return Err(Failure::usage(refusal));
     }
     let address = Address::resolve(&arguments.url).map_err(unreachable)?;
-    let pid = match arguments.pid {
+    let pids = match arguments.pid {
         Some(pid) if !Process::of(pid).exists() => {
             return Err(
                 Failure::new(1, "pid", format!("there is no process {pid}")).hint("leave --pid out to have it found by the port")
             );
         }
-        Some(pid) => Some(pid),
-        None => locate::listener(address.socket),
+        Some(pid) => vec![pid],
+        None => locate::listener(address.socket).into_iter().collect(),
     };
-    let load = match arguments.rate {
+    let load = match offered {
         None if workload == Workload::Batch => Load::Paced(BATCHES_PER_SECOND),
         None => Load::Paced(REQUESTS_PER_SECOND),
         Some(Rate::PerSecond(rate)) => Load::Paced(rate),
@@ -73,11 +75,11 @@ pub fn settings(arguments: &HttpArguments) -> Result<Settings, Failure> {
         topics,
         paths,
         duration,
-        warmup: arguments.warmup,
+        warmup,
         timeout,
         seed: arguments.seed,
         workers: arguments.workers.unwrap_or(cores.min(WORKERS)).clamp(1, conns),
-        pid,
+        pids,
     })
 }
 

@@ -17,4 +17,5 @@ pub mod repeating;
 pub mod report;
 pub mod search;
 pub mod target;
+pub mod timing;
 pub mod tls;

@@ -12,6 +12,7 @@ use super::keeping::Keeping;
 use super::quantity::{Offered, Rate, bytes, count, offered, rate};
 use super::repeating::Repeating;
 use super::target::TargetArguments;
+use super::timing::Timing;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +38,33 @@ Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct MqttArguments {
+    #[command(flatten)]
+    pub load: MqttLoad,
+
+    /// Messages per second over all publishers, FROM..TO/TIME, or max; conns, storm and retained: connections per second
+    /// [default: as many as make 50,000 deliveries; device: 1 per device; conns, storm and retained: max]
+    #[arg(long, value_parser = offered)]
+    pub rate: Option<Offered>,
+
+    #[command(flatten)]
+    pub timing: Timing,
+
+    #[command(flatten)]
+    pub repeating: Repeating,
+
+    #[command(flatten)]
+    pub judging: Judging,
+
+    #[command(flatten)]
+    pub keeping: Keeping,
+
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}
+
+/// Who sends what to whom: all of a run but how much of it, for how long, and what becomes of the result.
+#[derive(Debug, Clone, Args)]
+pub struct MqttLoad {
     /// Who talks to whom
     #[arg(value_enum, default_value_t = Scenario::Pair)]
     pub scenario: Scenario,
@@ -85,11 +113,6 @@ pub struct MqttArguments {
     #[arg(long)]
     pub retain: bool,
 
-    /// Messages per second over all publishers, FROM..TO/TIME, or max; conns, storm and retained: connections per second
-    /// [default: as many as make 50,000 deliveries; device: 1 per device; conns, storm and retained: max]
-    #[arg(long, value_parser = offered)]
-    pub rate: Option<Offered>,
-
     /// How messages are spread over the rate
     #[arg(long, value_enum, default_value_t = Arrival::Constant)]
     pub arrival: Arrival,
@@ -101,14 +124,6 @@ pub struct MqttArguments {
     /// So many idle clients (with --persistent subscribers too) leave and come back each second
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub churn: Option<Rate>,
-
-    /// How long to measure
-    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_DURATION")]
-    pub duration: Duration,
-
-    /// How long to send before measuring
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration, env = "FLUX_BENCH_WARMUP")]
-    pub warmup: Duration,
 
     /// After sending, wait for outstanding messages until none has come for so long
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
@@ -136,16 +151,4 @@ pub struct MqttArguments {
 
     #[command(flatten)]
     pub target: TargetArguments,
-
-    #[command(flatten)]
-    pub repeating: Repeating,
-
-    #[command(flatten)]
-    pub judging: Judging,
-
-    #[command(flatten)]
-    pub keeping: Keeping,
-
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
 }

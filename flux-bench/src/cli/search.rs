@@ -3,9 +3,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::search::LOWEST;
+use crate::verdict::slo::Slo;
 
-use super::http::HttpArguments;
-use super::mqtt::MqttArguments;
+use super::command::Format;
+use super::http::HttpLoad;
+use super::mqtt::MqttLoad;
 use super::quantity::{Rate, rate};
 
 const EXAMPLES: &str = "\
@@ -30,7 +32,7 @@ pub enum SearchCommand {
 #[command(after_help = EXAMPLES)]
 pub struct SearchMqtt {
     #[command(flatten)]
-    pub load: MqttArguments,
+    pub load: MqttLoad,
     #[command(flatten)]
     pub searching: Searching,
 }
@@ -39,12 +41,12 @@ pub struct SearchMqtt {
 #[command(after_help = EXAMPLES)]
 pub struct SearchHttp {
     #[command(flatten)]
-    pub load: HttpArguments,
+    pub load: HttpLoad,
     #[command(flatten)]
     pub searching: Searching,
 }
 
-/// Where and how closely to look. Objectives are those of --slo: p99<20ms,loss=0 unless told otherwise.
+/// What must hold, where and how closely to look, and how it is told.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Search options")]
 pub struct Searching {
@@ -57,9 +59,20 @@ pub struct Searching {
     /// How close the rate that holds and the one that does not must come
     #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
     pub precision: f64,
-    /// How long each probe measures (in place of --duration)
+    /// How long each probe measures
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = humantime::parse_duration)]
     pub probe: Duration,
+    /// What must hold, several with a comma between: p50, p90, p99, p99.9, max, mean, loss, duplicates, reordered, errors, cpu, memory
+    #[arg(long, value_name = "OBJECTIVE", value_delimiter = ',', default_value = "p99<20ms,loss=0")]
+    pub slo: Vec<Slo>,
+    /// Exit 3 when no rate holds
+    #[arg(long)]
+    pub check: bool,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Only to say that there is none: whoever knows the other commands tries it
+    #[arg(long, hide = true)]
+    pub rate: Option<String>,
 }
 
 fn per_second(text: &str) -> Result<f64, String> {

@@ -32,13 +32,13 @@ pub struct Turn {
 
 /// Ours first.
 pub fn contenders(arguments: &MqttArguments) -> Result<Vec<Contender>, Failure> {
-    let settings = defaults::settings(arguments)?;
+    let settings = defaults::settings(&arguments.load, arguments.rate, arguments.timing)?;
     let mut all = vec![Contender { label: label(&settings), place: Place::There(Box::new(settings.clone())) }];
     for baseline in &arguments.repeating.baseline {
         let contender = match baseline {
             Baseline::Rumqttd => Contender {
                 label: "rumqttd".to_owned(),
-                place: Place::Rumqttd { settings: Box::new(settings.clone()), protocol: arguments.target.protocol },
+                place: Place::Rumqttd { settings: Box::new(settings.clone()), protocol: arguments.load.target.protocol },
             },
             Baseline::Url(url) => {
                 let settings = elsewhere(arguments, url)?;
@@ -53,15 +53,15 @@ pub fn contenders(arguments: &MqttArguments) -> Result<Vec<Contender>, Failure> 
 
 /// The same run, of another server.
 fn elsewhere(arguments: &MqttArguments, url: &str) -> Result<Settings, Failure> {
-    let mut theirs = arguments.clone();
-    theirs.target = arguments.target.elsewhere(url);
+    let mut theirs = arguments.load.clone();
+    theirs.target = theirs.target.elsewhere(url);
     theirs.pid = None;
-    defaults::settings(&theirs)
+    defaults::settings(&theirs, arguments.rate, arguments.timing)
 }
 
 /// Its program's name where that is known, otherwise where it is.
 fn label(settings: &Settings) -> String {
-    match settings.pid.and_then(|pid| Process::of(pid).name()).as_deref() {
+    match settings.pids.first().and_then(|pid| Process::of(*pid).name()).as_deref() {
         Some("flux-core") => "flux".to_owned(),
         Some(name) if !name.is_empty() => name.to_owned(),
         _ => settings.servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>().join(","),
@@ -92,9 +92,9 @@ impl Contender {
                     failure.hint("its own messages stand above; leave --baseline rumqttd out to go on without it")
                 })?;
                 let mut settings = (**settings).clone();
-                settings.pid = Some(broker.pid());
+                settings.pids = vec![broker.pid()];
                 settings.servers = vec![target::plain(&broker.url)?];
-                settings.cross_node = false;
+                settings.across = 0.0;
                 Ok(Turn { settings, _broker: Some(broker) })
             }
         }

@@ -16,7 +16,7 @@ use super::rounds::Made;
 /// Runs, reports, and returns the exit code.
 pub async fn http(arguments: &HttpArguments) -> Result<u8, Failure> {
     let ending = Ending::new(&arguments.judging, &arguments.keeping, arguments.output)?;
-    let settings = http_defaults::settings(arguments)?;
+    let settings = http_defaults::settings(&arguments.load, arguments.rate, arguments.timing)?;
     let mut progress = Progress::new(settings.connections).moving("answered");
     let mut run = measure(&settings, &settings.url, 1, &mut progress).await?;
     demand(&mut run, &arguments.judging.slo);

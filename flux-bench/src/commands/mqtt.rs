@@ -40,7 +40,7 @@ pub(super) fn judged(mut run: Run, arguments: &MqttArguments) -> Run {
 
 /// The server's descriptor limit is the other half of ours, and refusals at it are hard to read.
 fn warn_of_limits(settings: &Settings) {
-    let limit = settings.pid.and_then(|pid| Process::of(pid).descriptor_limit());
+    let limit = settings.pids.iter().filter_map(|pid| Process::of(*pid).descriptor_limit()).min();
     if let Some(limit) = limit.filter(|limit| *limit < settings.connections() as u64) {
         eprintln!(
             "warning: the server may open {limit} descriptors and {} connections are wanted; raise its limit (ulimit -n, LimitNOFILE=)",

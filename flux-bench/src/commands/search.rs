@@ -2,9 +2,8 @@ use std::time::Duration;
 
 use flux_core::output::{Cell, Column, Document, Resource};
 
-use crate::cli::command::Format;
-use crate::cli::judging::Judging;
 use crate::cli::search::{SearchHttp, SearchMqtt, Searching};
+use crate::cli::timing::Timing;
 use crate::cli::{defaults, http_defaults};
 use crate::plan::settings::{Load, Scenario};
 use crate::report::failure::Failure;
@@ -20,9 +19,6 @@ use crate::watch::machine::Environment;
 
 use super::show::show_or;
 use super::{http, mqtt};
-
-/// Unless objectives are named.
-const OBJECTIVES: [&str; 2] = ["p99<20ms", "loss=0"];
 
 /// Before each probe measures: long enough for a server to be warm, since the one before was.
 const WARMUP: Duration = Duration::from_millis(500);
@@ -42,67 +38,65 @@ struct Subject {
 
 pub async fn search_mqtt(arguments: &SearchMqtt) -> Result<u8, Failure> {
     let load = &arguments.load;
-    refuse(load.rate.is_some(), &load.judging)?;
+    refuse(&arguments.searching)?;
     use Scenario::{Device, FanIn, FanOut, Pair, Shared};
     if !matches!(load.scenario, Pair | FanIn | FanOut | Shared | Device) {
         return Err(Failure::usage(format!("{} has no rate to search for", load.scenario.name()))
             .hint("pair, fan-in, fan-out, shared and device deliver what is published, as long as the server holds it"));
     }
-    let settings = defaults::settings(load)?;
+    let settings = defaults::settings(load, None, timing(&arguments.searching))?;
     let subject = Subject {
         tool: Tool::Mqtt,
         scenario: settings.scenario.name().to_owned(),
         url: settings.url(),
         connections: settings.connections() as u64,
-        objectives: objectives(&load.judging.slo)?,
+        objectives: arguments.searching.slo.clone(),
     };
     let found = search(&subject, &arguments.searching, async |rate, duration| {
         let mut probe = settings.clone();
-        (probe.load, probe.duration, probe.warmup) = (Load::Paced(rate), duration, WARMUP);
+        (probe.load, probe.duration) = (Load::Paced(rate), duration);
         let mut progress = Progress::new(probe.connections());
         mqtt::measure(&probe, &subject.url, 1, &mut progress).await
     })
     .await?;
-    finish(&found, &load.judging, load.output)
+    finish(&found, &arguments.searching)
 }
 
 pub async fn search_http(arguments: &SearchHttp) -> Result<u8, Failure> {
     let load = &arguments.load;
-    refuse(load.rate.is_some(), &load.judging)?;
-    let settings = http_defaults::settings(load)?;
+    refuse(&arguments.searching)?;
+    let settings = http_defaults::settings(load, None, timing(&arguments.searching))?;
     let subject = Subject {
         tool: Tool::Http,
         scenario: settings.workload.name().to_owned(),
         url: settings.url.clone(),
         connections: settings.connections as u64,
-        objectives: objectives(&load.judging.slo)?,
+        objectives: arguments.searching.slo.clone(),
     };
     let found = search(&subject, &arguments.searching, async |rate, duration| {
         let mut probe = settings.clone();
-        (probe.load, probe.duration, probe.warmup) = (Load::Paced(rate), duration, WARMUP);
+        (probe.load, probe.duration) = (Load::Paced(rate), duration);
         let mut progress = Progress::new(probe.connections).moving("answered");
         http::measure(&probe, &subject.url, 1, &mut progress).await
     })
     .await?;
-    finish(&found, &load.judging, load.output)
+    finish(&found, &arguments.searching)
 }
 
-fn refuse(rate: bool, judging: &Judging) -> Result<(), Failure> {
-    if rate {
+fn refuse(searching: &Searching) -> Result<(), Failure> {
+    if searching.rate.is_some() {
         return Err(Failure::usage("search finds the rate itself").hint("--from and --to say where it looks"));
     }
-    match judging.slo.iter().find(|slo| slo.is_rate()) {
+    match searching.slo.iter().find(|slo| slo.is_rate()) {
         Some(slo) => Err(Failure::usage(format!("search finds the rate: {} cannot be an objective of it", slo.text()))
             .hint("--from and --to say where it looks")),
         None => Ok(()),
     }
 }
 
-fn objectives(named: &[Slo]) -> Result<Vec<Slo>, Failure> {
-    if named.is_empty() {
-        return OBJECTIVES.iter().map(|text| text.parse().map_err(|error: String| Failure::usage(error))).collect();
-    }
-    Ok(named.to_vec())
+/// Of probes, whose rate and length are set for each.
+fn timing(searching: &Searching) -> Timing {
+    Timing { duration: searching.probe, warmup: WARMUP }
 }
 
 async fn search(
@@ -110,7 +104,7 @@ async fn search(
     searching: &Searching,
     mut probe: impl AsyncFnMut(f64, Duration) -> Result<Run, Failure>,
 ) -> Result<Search, Failure> {
-    let Searching { from, to, precision, probe: duration } = *searching;
+    let Searching { from, to, precision, probe: duration, .. } = *searching;
     if from > to {
         return Err(Failure::usage("--from is above --to"));
     }
@@ -194,12 +188,12 @@ fn bounded_by(found: &Found, probes: &[Probe], interrupted: bool) -> String {
     )
 }
 
-fn finish(found: &Search, judging: &Judging, output: Format) -> Result<u8, Failure> {
-    show_or(|| render(found), &Document::list::<Searches>(std::slice::from_ref(found)), output)?;
+fn finish(found: &Search, searching: &Searching) -> Result<u8, Failure> {
+    show_or(|| render(found), &Document::list::<Searches>(std::slice::from_ref(found)), searching.output)?;
     Ok(match (found.rate_per_second, found.limit) {
         _ if found.interrupted => 130,
         (_, Limit::Unsettled) | (None, Limit::Generator) => 6,
-        (None, _) if judging.check => 3,
+        (None, _) if searching.check => 3,
         _ => 0,
     })
 }

@@ -59,7 +59,7 @@ pub struct Outcome {
     pub timeline: Vec<Second>,
     /// Over the window.
     pub generator: ProcessUse,
-    pub server: Option<ProcessUse>,
+    pub servers: Vec<ProcessUse>,
     pub machine: MachineUse,
     /// The server's resident memory before the first connection and when all were open and idle, bytes.
     pub server_memory: Option<(u64, u64)>,
@@ -90,7 +90,7 @@ impl Outcome {
             seconds: vec![],
             timeline: vec![],
             generator: ProcessUse::default(),
-            server: None,
+            servers: vec![],
             machine: MachineUse::default(),
             server_memory: None,
         }

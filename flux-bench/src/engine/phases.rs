@@ -5,7 +5,6 @@ use crate::audit::settle::{Audit, Outbox, Stream, settle};
 use crate::plan::settings::Scenario;
 use crate::plan::wiring::Wiring;
 use crate::watch::machine::Machine;
-use crate::watch::process::Watched;
 
 use super::live::Totals;
 use super::orders::{Command, Findings};
@@ -171,29 +170,27 @@ impl<I: Future<Output = ()>> Run<'_, I> {
 
     fn record_from(&mut self, start: u64) {
         let totals = self.totals();
-        self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.server));
+        self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.servers));
     }
 
     fn end_of_record(&mut self, outcome: &mut Outcome) {
         outcome.totals = self.totals();
         if let Some(recorder) = self.recorder.take() {
-            outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.server);
+            outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.servers);
         }
     }
 
     fn start_measuring(&mut self) -> Machine {
         self.generator.start();
-        if let Some(server) = &mut self.server {
-            server.start();
-        }
+        self.servers.start();
         Machine::look()
     }
 
     fn measured(&mut self, machine: Machine, window: u64) -> Outcome {
         let mut outcome = Outcome::empty(self.interrupted, window);
         outcome.generator = self.generator.used().unwrap_or_default();
-        outcome.server = self.server.as_mut().and_then(Watched::used);
-        let server = outcome.server.as_ref().map_or(0.0, |server| server.cores);
+        outcome.servers = self.servers.used();
+        let server: f64 = outcome.servers.iter().map(|server| server.cores).sum();
         outcome.machine = machine.used(outcome.generator.cores + server);
         outcome
     }

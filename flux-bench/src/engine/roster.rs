@@ -83,7 +83,7 @@ impl Roster {
         let settings = &self.settings;
         let place = match client {
             Client::Idle(number) | Client::Device(number) | Client::Publisher(number) => number,
-            Client::Subscriber(number) => number + usize::from(settings.cross_node),
+            Client::Subscriber(number) => number + usize::from(settings.crosses(number)),
         };
         &settings.servers[place % settings.servers.len()]
     }

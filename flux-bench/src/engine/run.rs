@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::plan::limits::{self, LimitError};
 use crate::plan::settings::{Driver, Scenario, Settings};
 use crate::plan::wiring::Wiring;
-use crate::watch::process::{Process, Watched};
+use crate::watch::process::{Group, Process, Watched};
 
 use super::connect::ConnectError;
 use super::foreign;
@@ -73,7 +73,7 @@ pub(super) struct Run<'a, I> {
     pub(super) observer: &'a mut dyn Observer,
     interrupt: std::pin::Pin<&'a mut I>,
     pub(super) interrupted: bool,
-    pub(super) server: Option<Watched>,
+    pub(super) servers: Group,
     pub(super) generator: Watched,
     /// From when sending or holding begins.
     pub(super) recorder: Option<Recorder>,
@@ -93,8 +93,8 @@ pub async fn run<I: Future<Output = ()>>(
     let wiring = Arc::new(Wiring::new(&settings, run));
     let (command, commands) = watch::channel(Command::Connect);
     let lives: Vec<Arc<Live>> = (0..settings.workers).map(|_| Arc::default()).collect();
-    let server = settings.pid.map(|pid| Watched::new(Process::of(pid)));
-    let memory_before = server.as_ref().and_then(Watched::resident);
+    let servers = Group::of(&settings.pids);
+    let memory_before = servers.resident();
     let began = clock.now();
 
     let work = match settings.driver {
@@ -128,7 +128,7 @@ pub async fn run<I: Future<Output = ()>>(
         observer,
         interrupt,
         interrupted: false,
-        server,
+        servers,
         generator,
         recorder: None,
     };
@@ -154,11 +154,9 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             let totals = self.totals();
             let left = until.map(|until| self.clock.until(until));
             self.observer.observe(phase, &totals, left);
-            if let Some(server) = &mut self.server {
-                server.look();
-            }
+            self.servers.look();
             if let Some(recorder) = &mut self.recorder {
-                recorder.look(self.clock.now(), &totals, &mut self.generator, &mut self.server);
+                recorder.look(self.clock.now(), &totals, &mut self.generator, &mut self.servers);
             }
             if done(&totals) || left.is_some_and(|left| left.is_zero()) {
                 return true;
@@ -214,11 +212,11 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             });
         }
 
-        if self.server.is_some() {
+        if !self.servers.is_empty() {
             let rested = self.clock.now() + REST.as_nanos() as u64;
             self.watch(Phase::Holding, Some(rested), |_| false).await;
         }
-        let memory_after = self.server.as_ref().and_then(Watched::resident);
+        let memory_after = self.servers.resident();
         let mut outcome = match self.settings.scenario {
             Scenario::Conns => self.hold().await?,
             scenario if scenario.recovers() => self.recover(wiring).await?,

@@ -25,8 +25,8 @@ pub struct Second {
     pub latency: Option<Percentiles>,
     /// The same latencies for a heat map: how many fell into which bucket, ascending. See [`Buckets`].
     pub heat: Vec<(u16, u64)>,
-    /// The server's process.
-    pub server: Option<ProcessSample>,
+    /// The server's processes.
+    pub servers: Vec<ProcessSample>,
     pub generator: Option<ProcessSample>,
 }
 

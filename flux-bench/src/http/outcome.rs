@@ -38,7 +38,7 @@ pub struct Outcome {
     pub timeline: Vec<Second>,
     /// Over the window.
     pub generator: ProcessUse,
-    pub server: Option<ProcessUse>,
+    pub servers: Vec<ProcessUse>,
     pub machine: MachineUse,
     /// The server's resident memory before the first connection and when all were open and idle, bytes.
     pub server_memory: Option<(u64, u64)>,

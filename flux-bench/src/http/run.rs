@@ -14,7 +14,7 @@ use crate::engine::tally::{Tally, Window};
 use crate::engine::{Observer, Phase, timeline};
 use crate::plan::limits::{self, LimitError};
 use crate::watch::machine::Machine;
-use crate::watch::process::{Process, Watched};
+use crate::watch::process::{Group, Process, Watched};
 
 use super::dial::{Dialler, TlsError};
 use super::outcome::Outcome;
@@ -58,7 +58,7 @@ struct Run<'a, I> {
     observer: &'a mut dyn Observer,
     interrupt: Pin<&'a mut I>,
     interrupted: bool,
-    server: Option<Watched>,
+    servers: Group,
     generator: Watched,
     /// From when sending begins.
     recorder: Option<Recorder>,
@@ -77,8 +77,8 @@ pub async fn run<I: Future<Output = ()>>(
     let settings = Arc::new(settings);
     let (command, commands) = watch::channel(Command::Connect);
     let lives: Vec<Arc<Live>> = (0..settings.workers).map(|_| Arc::default()).collect();
-    let server = settings.pid.map(|pid| Watched::new(Process::of(pid)));
-    let memory_before = server.as_ref().and_then(Watched::resident);
+    let servers = Group::of(&settings.pids);
+    let memory_before = servers.resident();
     let mut threads = vec![];
     for (worker, live) in lives.iter().enumerate() {
         let orders = Orders {
@@ -103,12 +103,12 @@ pub async fn run<I: Future<Output = ()>>(
         observer,
         interrupt,
         interrupted: false,
-        server,
+        servers,
         generator,
         recorder: None,
     };
     let began = run.connect().await?;
-    let memory_after = run.server.as_ref().and_then(Watched::resident);
+    let memory_after = run.servers.resident();
     let mut outcome = run.send().await?;
     outcome.connecting = outcome.connecting.saturating_sub(began);
     outcome.server_memory = memory_before.zip(memory_after);
@@ -134,11 +134,9 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             let totals = self.totals();
             let left = until.map(|until| self.clock.until(until));
             self.observer.observe(phase, &totals, left);
-            if let Some(server) = &mut self.server {
-                server.look();
-            }
+            self.servers.look();
             if let Some(recorder) = &mut self.recorder {
-                recorder.look(self.clock.now(), &totals, &mut self.generator, &mut self.server);
+                recorder.look(self.clock.now(), &totals, &mut self.generator, &mut self.servers);
             }
             if done(&totals) || left.is_some_and(|left| left.is_zero()) {
                 return true;
@@ -177,7 +175,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
                 None => RunError::Interrupted,
             });
         }
-        if self.server.is_some() {
+        if !self.servers.is_empty() {
             let rested = self.clock.now() + REST.as_nanos() as u64;
             self.watch(Phase::Holding, Some(rested), |_| false).await;
         }
@@ -192,13 +190,11 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         let window = Window { from, to: from + ns(self.settings.duration) };
         self.command.send_replace(Command::Send { start, window });
         let totals = self.totals();
-        self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.server));
+        self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.servers));
 
         let mut going = self.watch(Phase::WarmingUp, Some(from), |_| false).await;
         self.generator.start();
-        if let Some(server) = &mut self.server {
-            server.start();
-        }
+        self.servers.start();
         let machine = Machine::look();
         if going {
             going = self.watch(Phase::Running, Some(window.to), |_| false).await;
@@ -215,15 +211,15 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         outcome.totals = self.totals();
         self.settle(&mut outcome.totals);
         if let Some(recorder) = self.recorder.take() {
-            outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.server);
+            outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.servers);
         }
         Ok(gather(outcome, findings))
     }
 
     fn measure(&mut self, outcome: &mut Outcome, machine: &Machine) {
         outcome.generator = self.generator.used().unwrap_or_default();
-        outcome.server = self.server.as_mut().and_then(Watched::used);
-        let server = outcome.server.as_ref().map_or(0.0, |server| server.cores);
+        outcome.servers = self.servers.used();
+        let server: f64 = outcome.servers.iter().map(|server| server.cores).sum();
         outcome.machine = machine.used(outcome.generator.cores + server);
     }
 

@@ -86,8 +86,8 @@ pub struct Settings {
     pub seed: u64,
     /// Threads of the generator.
     pub workers: usize,
-    /// The server's process, if it is on this machine.
-    pub pid: Option<u32>,
+    /// The server's processes, if they are on this machine.
+    pub pids: Vec<u32>,
 }
 
 impl Settings {
@@ -122,6 +122,6 @@ pub fn test_settings() -> Settings {
         timeout: Duration::from_secs(10),
         seed: 1,
         workers: 1,
-        pid: None,
+        pids: vec![],
     }
 }

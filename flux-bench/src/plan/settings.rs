@@ -37,8 +37,8 @@ pub struct Settings {
     pub scenario: Scenario,
     /// At least one; clients are dealt out over them.
     pub servers: Vec<Server>,
-    /// Each subscriber on the server after its publisher's.
-    pub cross_node: bool,
+    /// The share of subscribers that are on the server after their publisher's, 0 to 1.
+    pub across: f64,
     /// The addresses that connections come from.
     pub bind: Bind,
     pub login: Login,
@@ -75,8 +75,8 @@ pub struct Settings {
     pub workers: usize,
     /// Draining ends when nothing has arrived for so long.
     pub drain_quiet: Duration,
-    /// The server's process, if it is on this machine.
-    pub pid: Option<u32>,
+    /// The server's processes, where they all are on this machine.
+    pub pids: Vec<u32>,
     pub flaw: Option<Flaw>,
 }
 
@@ -86,7 +86,7 @@ impl Settings {
         Self {
             scenario,
             servers,
-            cross_node: false,
+            across: 0.0,
             bind: Bind::Auto,
             login: Login::default(),
             driver: Driver::Flux,
@@ -111,13 +111,19 @@ impl Settings {
             seed: 1,
             workers: 1,
             drain_quiet: Duration::from_secs(1),
-            pid: None,
+            pids: vec![],
             flaw: None,
         }
     }
 
     pub fn connections(&self) -> usize {
         self.idle + self.devices + self.publishers + self.subscribers
+    }
+
+    /// Whether a subscriber is on another server than its publisher: evenly among them, as many as the share says.
+    pub fn crosses(&self, subscriber: usize) -> bool {
+        let until = |count: usize| (count as f64 * self.across + 1e-9).floor();
+        until(subscriber + 1) > until(subscriber)
     }
 
     /// The servers as the user wrote them.
@@ -139,4 +145,15 @@ impl Settings {
 #[cfg(test)]
 pub fn test_settings() -> Settings {
     Settings { load: Load::Paced(1_000.0), ..Settings::plain(Scenario::Pair, vec![Server::tcp(([127, 0, 0, 1], 1).into())]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_subscribers_are_across_as_the_share_says() {
+        let across = |across| (0..10).filter(|number| Settings { across, ..test_settings() }.crosses(*number)).count();
+        assert_eq!([0.0, 0.2, 0.5, 1.0].map(across), [0, 2, 5, 10]);
+    }
 }

@@ -14,6 +14,7 @@ use super::model::{
     self as model, Conclusion, Connections, Costs, Latencies, LoadKind, Messages, Percentiles, Point, ProcessSample, ProcessUse,
     Run, SpectrumPoint, Spread, Throughput, Timeline, Tool,
 };
+use super::number;
 
 /// Which run of which server it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
     let Identity { id, started_at, label, round } = identity;
     let (sends, delivers) = (settings.scenario.publishes(), settings.scenario.delivers());
     let arrives = delivers || settings.scenario == Scenario::Sub;
-    let servers: Vec<ProcessUse> = outcome.server.iter().map(process_use).collect();
+    let servers: Vec<ProcessUse> = outcome.servers.iter().map(process_use).collect();
     Run {
         id,
         started_at,
@@ -148,7 +149,11 @@ fn options(settings: &Settings) -> BTreeMap<String, String> {
         set("over", transports.join(","));
     }
     if settings.servers.len() > 1 {
-        let spread = if settings.cross_node { "across" } else { "each" };
+        let spread = match settings.across {
+            0.0 => "each".to_owned(),
+            1.0 => "across".to_owned(),
+            share => format!("{}% across", number::figure(share * 100.0)),
+        };
         set("servers", format!("{} ({spread})", settings.servers.len()));
     }
     if settings.mix.is_mixed() {
@@ -198,7 +203,7 @@ fn costs(outcome: &Outcome) -> Costs {
     let each = |cpu_seconds: f64| delivered.map(|delivered| cpu_seconds * 1e6 / delivered as f64);
     let connections = Some(outcome.totals.connected).filter(|connected| *connected >= CONNECTIONS_TO_TELL);
     Costs {
-        server_microseconds_per_delivery: outcome.server.as_ref().and_then(|server| each(server.cpu_seconds)),
+        server_microseconds_per_delivery: all_of(&outcome.servers).and_then(each),
         generator_microseconds_per_delivery: each(outcome.generator.cpu_seconds),
         server_microseconds_per_request: None,
         server_kilobytes_per_connection: outcome
@@ -225,7 +230,7 @@ pub(super) fn seconds_of(warmup: Duration, timeline: &[Second]) -> Timeline {
             delivered: second.delivered,
             latency: second.latency.map(|found| Spread { p50: found.p50, p99: found.p99, max: found.max }),
             heat,
-            servers: second.server.iter().map(sample).collect(),
+            servers: second.servers.iter().map(sample).collect(),
             generator: second.generator.as_ref().map(sample),
         }
     };
@@ -269,6 +274,11 @@ pub(super) fn process_use(used: &process::ProcessUse) -> ProcessUse {
         resident_peak_bytes: used.resident_peak,
         descriptors: used.descriptors,
     }
+}
+
+/// Processor seconds of all processes together; None without any.
+pub(super) fn all_of(servers: &[process::ProcessUse]) -> Option<f64> {
+    (!servers.is_empty()).then(|| servers.iter().map(|server| server.cpu_seconds).sum())
 }
 
 pub(super) fn per_second(count: u64, ns: u64) -> f64 {

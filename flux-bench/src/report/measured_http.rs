@@ -5,7 +5,7 @@ use crate::http::settings::{READ, Settings, Workload};
 use crate::load::latency::Latency;
 use crate::watch::machine::Environment;
 
-use super::measured::{self, Identity, latency, per_second, process_use, seconds};
+use super::measured::{self, Identity, all_of, latency, per_second, process_use, seconds};
 use super::model::{
     self as model, AnswerCount, Conclusion, Connections, Costs, Latencies, LoadKind, Messages, Run, Throughput, Tool,
 };
@@ -64,7 +64,7 @@ pub fn http(identity: Identity, settings: &Settings, outcome: Outcome, environme
         audit: None,
         guarantee: None,
         answers: outcome.answers.in_words().into_iter().map(|(status, count)| AnswerCount { status, count }).collect(),
-        servers: outcome.server.iter().map(process_use).collect(),
+        servers: outcome.servers.iter().map(process_use).collect(),
         generator: process_use(&outcome.generator),
         machine: outcome.machine,
         costs: costs(&outcome),
@@ -114,7 +114,7 @@ fn costs(outcome: &Outcome) -> Costs {
     let answered = Some(outcome.answered_in_window).filter(|answered| *answered > 0);
     let each = |cpu_seconds: f64| answered.map(|answered| cpu_seconds * 1e6 / answered as f64);
     Costs {
-        server_microseconds_per_request: outcome.server.as_ref().and_then(|server| each(server.cpu_seconds)),
+        server_microseconds_per_request: all_of(&outcome.servers).and_then(each),
         generator_microseconds_per_delivery: each(outcome.generator.cpu_seconds),
         ..Default::default()
     }

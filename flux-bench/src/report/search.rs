@@ -46,6 +46,9 @@ pub fn result(search: &Search) -> String {
         Some(rate) => {
             format!("highest rate that holds: {}/s (confirmed {} of {})", figure(rate), search.confirmed, search.of)
         }
+        None if search.limit == Limit::Generator && !search.interrupted => {
+            "nothing found: the generator was the limit at the first rate already, which says nothing of the server".to_owned()
+        }
         None => format!("{partial}no rate holds"),
     }
 }
@@ -64,6 +67,9 @@ fn headline(search: &Search) -> String {
 fn next(search: &Search) -> Option<String> {
     let command = format!("flux-bench {} {}", search.tool.name(), search.scenario);
     match (search.rate_per_second, search.limit) {
+        (None, Limit::Generator) if !search.interrupted => {
+            Some("begin lower with --from, or run the generator on another machine".to_owned())
+        }
         (Some(_), Limit::Generator) => Some("run the generator on another machine, or with more --workers".to_owned()),
         (Some(rate), _) => Some(format!("{command} --rate {} --duration 60s   whether it holds for longer", rate.floor())),
         (None, _) if search.tool == Tool::Http => Some(format!("{command} --rate 100   what is slow")),
@@ -81,4 +87,36 @@ fn phase(phase: Phase) -> &'static str {
 
 fn milliseconds(found: Option<f64>) -> String {
     found.map_or_else(|| "-".to_owned(), |found| format!("{found:.2}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::machine::Environment;
+
+    #[test]
+    fn a_generator_that_cannot_begin_is_no_verdict_on_the_server() {
+        let mut search = Search {
+            id: "search".to_owned(),
+            started_at: String::new(),
+            tool: Tool::Mqtt,
+            scenario: "pair".to_owned(),
+            url: String::new(),
+            connections: 20,
+            objectives: vec!["p99<20ms".to_owned()],
+            precision: 0.05,
+            probes: vec![],
+            rate_per_second: None,
+            confirmed: 0,
+            of: 0,
+            limit: Limit::Generator,
+            bounded_by: String::new(),
+            interrupted: false,
+            environment: Environment::default(),
+        };
+        assert!(result(&search).starts_with("nothing found: the generator was the limit"), "{}", result(&search));
+        assert!(next(&search).is_some_and(|next| next.contains("--from")));
+        search.limit = Limit::Objective;
+        assert_eq!(result(&search), "no rate holds");
+    }
 }

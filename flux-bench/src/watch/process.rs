@@ -144,6 +144,46 @@ impl Watched {
     }
 }
 
+/// The processes of the server, watched together. What cannot be said of all of them is not said: a sum without one would mislead.
+#[derive(Debug, Default)]
+pub struct Group(Vec<Watched>);
+
+impl Group {
+    pub fn of(pids: &[u32]) -> Self {
+        Self(pids.iter().map(|pid| Watched::new(Process::of(*pid))).collect())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Of all together, bytes; None without any.
+    pub fn resident(&self) -> Option<u64> {
+        let all: Option<Vec<u64>> = self.0.iter().map(Watched::resident).collect();
+        all.filter(|all| !all.is_empty()).map(|all| all.iter().sum())
+    }
+
+    pub fn start(&mut self) {
+        self.0.iter_mut().for_each(Watched::start);
+    }
+
+    pub fn look(&mut self) {
+        self.0.iter_mut().for_each(Watched::look);
+    }
+
+    /// In their order; empty at the first.
+    pub fn sample(&mut self) -> Vec<ProcessSample> {
+        let all: Vec<Option<ProcessSample>> = self.0.iter_mut().map(Watched::sample).collect();
+        all.into_iter().collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// In their order.
+    pub fn used(&mut self) -> Vec<ProcessUse> {
+        let all: Vec<Option<ProcessUse>> = self.0.iter_mut().map(Watched::used).collect();
+        all.into_iter().collect::<Option<_>>().unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
