@@ -1,8 +1,10 @@
 //! The load generator as a library, for its binary and its tests. Modules in layer order; each uses only those above it.
 
+pub mod alone;
 pub mod archive;
 pub mod audit;
 pub mod baseline;
+pub mod bed;
 pub mod cli;
 pub mod clock;
 pub mod commands;

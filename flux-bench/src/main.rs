@@ -19,6 +19,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<u8, Failure> {
+    if matches!(command, Command::BusPart) {
+        return flux_bench::alone::part().map(|()| 0).map_err(|error| Failure::new(1, "part", error));
+    }
     // The workers have threads and runtimes of their own; this one only watches.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -27,6 +30,7 @@ fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Mqtt(arguments) => runtime.block_on(commands::mqtt::mqtt(&arguments)),
         Command::Http(arguments) => runtime.block_on(commands::http::http(&arguments)),
+        Command::Bus(arguments) => runtime.block_on(commands::bus::bus(&arguments)),
         Command::Search { command: SearchCommand::Mqtt(arguments) } => {
             runtime.block_on(commands::search::search_mqtt(&arguments))
         }
@@ -39,6 +43,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Report(arguments) => commands::report::report(&arguments),
         Command::Runs { command: RunsCommand::List { read } } => commands::kept::list(&read),
         Command::Runs { command: RunsCommand::Show { run, read } } => commands::kept::one(&run, &read),
+        Command::BusPart => Ok(0),
         #[cfg(feature = "baseline")]
         Command::BaselineBroker { protocol, connections } => flux_bench::baseline::serve(protocol, connections)
             .map(|()| 0)

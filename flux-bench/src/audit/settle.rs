@@ -199,9 +199,14 @@ impl Audit {
 
     /// What the QoS forbids and happened.
     pub fn violations(&self) -> Vec<String> {
+        self.violations_but(false)
+    }
+
+    /// The same where what carries messages may lose them whatever their QoS (`lossy`).
+    pub fn violations_but(&self, lossy: bool) -> Vec<String> {
         let mut found = vec![];
         let lost = self.forbidden(Kind::Lost);
-        if lost > 0 {
+        if lost > 0 && !lossy {
             found.push(format!("{lost} acknowledged messages were lost"));
         }
         for class in self.by_qos.iter().filter(|class| Kind::Duplicated.forbidden(class.qos) && class.duplicated > 0) {

@@ -3,6 +3,7 @@ use flux_core::output::{Columns, Selection};
 
 pub use flux_core::output::Format;
 
+use super::bus::BusArguments;
 use super::compare::CompareArguments;
 use super::doctor::DoctorArguments;
 use super::http::HttpArguments;
@@ -24,6 +25,8 @@ pub enum Command {
     Mqtt(Box<MqttArguments>),
     /// Measure an HTTP server: events taken in, one or many in a request, and reads
     Http(Box<HttpArguments>),
+    /// Compare what carries events between nodes, on nodes and a Redis that it starts itself
+    Bus(Box<BusArguments>),
     /// Find the highest rate that a server holds
     Search {
         #[command(subcommand)]
@@ -54,6 +57,9 @@ pub enum Command {
         #[command(subcommand)]
         command: TargetsCommand,
     },
+    /// A part of bus --in-process
+    #[command(hide = true)]
+    BusPart,
     /// The broker that --baseline rumqttd starts
     #[cfg(feature = "baseline")]
     #[command(hide = true)]
@@ -130,11 +136,13 @@ impl Command {
             Command::Report(arguments) => return arguments.json,
             Command::Compare(arguments) => arguments.read.output,
             Command::Http(arguments) => arguments.output,
+            Command::Bus(arguments) => arguments.output,
             Command::Search { command: SearchCommand::Mqtt(arguments) } => arguments.searching.output,
             Command::Search { command: SearchCommand::Http(arguments) } => arguments.searching.output,
             Command::Doctor(arguments) => arguments.read.output,
             Command::Selftest { read, .. } => read.output,
             Command::Runs { command: RunsCommand::List { read } | RunsCommand::Show { read, .. } } => read.output,
+            Command::BusPart => return false,
             #[cfg(feature = "baseline")]
             Command::BaselineBroker { .. } => return false,
             Command::Targets { command: TargetsCommand::List { read } | TargetsCommand::Explain { read, .. } } => read.output,

@@ -1,6 +1,7 @@
 //! The command line. Owns: flags, their defaults and what is wrong with them. Must not open anything.
 //! Invariant: what passes here is a consistent [`crate::plan::settings::Settings`].
 
+pub mod bus;
 pub mod cast;
 pub mod command;
 pub mod compare;

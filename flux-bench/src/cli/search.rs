@@ -89,3 +89,10 @@ fn percent(text: &str) -> Result<f64, String> {
         _ => Err("0.5% to 50%".to_owned()),
     }
 }
+
+impl Searching {
+    /// One that a command makes itself, as part of what it does.
+    pub fn quietly(from: f64, to: f64, precision: f64, probe: Duration, slo: Vec<Slo>) -> Self {
+        Self { from, to, precision, probe, slo, check: false, output: Format::Table, rate: None }
+    }
+}

@@ -5,9 +5,9 @@ use crate::cli::command::Format;
 use crate::cli::judging::Judging;
 use crate::cli::keeping::Keeping;
 use crate::report::failure::Failure;
-use crate::report::model::{BenchRun, Conclusion, Run};
+use crate::report::model::{BenchRun, Conclusion, Run, Tool};
 use crate::report::series::Series;
-use crate::report::{comparison, side as beside, table};
+use crate::report::{bus, comparison, side as beside, table};
 
 use super::compare::{Side, compared, side};
 use super::rounds::Made;
@@ -56,6 +56,9 @@ pub fn end(made: Made, ending: &Ending<'_>) -> Result<u8, Failure> {
 
 /// The report for people: our run, and where there were more, all of them side by side.
 pub fn text(series: &[Series<'_>]) -> String {
+    if series.first().is_some_and(|ours| ours.median().tool == Tool::Bus) {
+        return bus::text(series);
+    }
     let mut text = series.first().map(|ours| table::render(ours.median())).unwrap_or_default();
     if series.len() > 1 || series.iter().any(|series| series.runs.len() > 1) {
         text.push('\n');
@@ -65,7 +68,7 @@ pub fn text(series: &[Series<'_>]) -> String {
 }
 
 /// Runs of one invocation have one name, that of the document, and a number.
-fn named_together(mut runs: Vec<Run>) -> Vec<Run> {
+pub(super) fn named_together(mut runs: Vec<Run>) -> Vec<Run> {
     let name = runs.first().map(|run| run.id.clone()).unwrap_or_default();
     for (index, run) in runs.iter_mut().enumerate().skip(1) {
         run.id = format!("{name}.{}", index + 1);
@@ -74,7 +77,7 @@ fn named_together(mut runs: Vec<Run>) -> Vec<Run> {
 }
 
 /// A run that cannot be kept was still made and shown: that it is not kept is a warning.
-fn keep(document: &BenchRun, keeping: &Keeping) {
+pub(super) fn keep(document: &BenchRun, keeping: &Keeping) {
     if keeping.no_save {
         return;
     }

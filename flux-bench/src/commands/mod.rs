@@ -1,5 +1,6 @@
 //! What each command does, from settings to exit code. Owns nothing else.
 
+pub mod bus;
 pub mod compare;
 pub mod contender;
 pub mod doctor;

@@ -13,7 +13,7 @@ use super::mqtt::{judged, measure};
 /// Between two runs the machine comes to rest: busy at most so much, looked at so often, waited for at most so long.
 const AT_REST: f64 = 0.2;
 const LOOK: Duration = Duration::from_millis(250);
-const LONGEST_REST: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// What was made, in the order it was made; ours first.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub async fn rounds(contenders: &[Contender], arguments: &MqttArguments) -> Resu
     for round in 1..=arguments.repeating.runs {
         for turn in 0..contenders.len() {
             let contender = &contenders[(turn + round as usize - 1) % contenders.len()];
-            if !made.runs.is_empty() && !at_rest().await {
+            if !made.runs.is_empty() && !at_rest(LONGEST_REST).await {
                 made.interrupted = true;
                 return Ok(made);
             }
@@ -67,10 +67,10 @@ async fn one(contender: &Contender, arguments: &MqttArguments, round: u32) -> Re
     Ok(judged(run, arguments))
 }
 
-/// False when the user had enough.
-async fn at_rest() -> bool {
+/// Waits for the machine, not longer than `patience`; false when the user had enough.
+pub(super) async fn at_rest(patience: Duration) -> bool {
     let began = Instant::now();
-    while began.elapsed() < LONGEST_REST {
+    while began.elapsed() < patience {
         let machine = Machine::look();
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}

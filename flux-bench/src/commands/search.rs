@@ -28,12 +28,12 @@ const REQUESTS_WANTED: f64 = 1_200.0;
 const LONGEST_PROBE: Duration = Duration::from_secs(30);
 
 /// What is searched with.
-struct Subject {
-    tool: Tool,
-    scenario: String,
-    url: String,
-    connections: u64,
-    objectives: Vec<Slo>,
+pub(super) struct Subject {
+    pub tool: Tool,
+    pub scenario: String,
+    pub url: String,
+    pub connections: u64,
+    pub objectives: Vec<Slo>,
 }
 
 pub async fn search_mqtt(arguments: &SearchMqtt) -> Result<u8, Failure> {
@@ -99,7 +99,7 @@ fn timing(searching: &Searching) -> Timing {
     Timing { duration: searching.probe, warmup: WARMUP }
 }
 
-async fn search(
+pub(super) async fn search(
     subject: &Subject,
     searching: &Searching,
     mut probe: impl AsyncFnMut(f64, Duration) -> Result<Run, Failure>,

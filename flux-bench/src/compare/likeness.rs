@@ -7,7 +7,9 @@ pub fn differences(a: &Run, b: &Run) -> Vec<String> {
     let whole = |value: Option<u64>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
     let rate = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value}/s"));
     let options = |run: &Run| {
-        let options = run.settings.options.iter().map(|(flag, value)| format!("--{flag} {value}"));
+        // Another bus is what comparing is for.
+        let options =
+            run.settings.options.iter().filter(|(flag, _)| *flag != "bus").map(|(flag, value)| format!("--{flag} {value}"));
         options.collect::<Vec<_>>().join(" ")
     };
     let machine = |run: &Run| format!("{} × {}", run.environment.cores, run.environment.cpu);

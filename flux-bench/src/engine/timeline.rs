@@ -47,6 +47,16 @@ impl Seconds {
         self.ends = start + SECOND;
     }
 
+    /// What was recorded in each second (ns, how often), to be sent to another process.
+    pub fn into_counts(self) -> Vec<Vec<(u64, u64)>> {
+        self.past
+    }
+
+    /// The other way round.
+    pub fn of_counts(past: Vec<Vec<(u64, u64)>>) -> Self {
+        Self { past, ..Self::default() }
+    }
+
     #[inline]
     pub fn record(&mut self, ns: u64) {
         self.present.record(ns);

@@ -32,7 +32,7 @@ pub enum Better {
 const CONNECTIONS_TO_TELL: u64 = 1_000;
 
 /// In the order they are shown.
-pub const FIGURES: [Figure; 8] = [
+pub const FIGURES: [Figure; 9] = [
     Figure { id: "rate", title: "rate", unit: Unit::PerSecond, better: Better::Higher, of: Run::headline_rate },
     Figure {
         id: "p50",
@@ -75,6 +75,13 @@ pub const FIGURES: [Figure; 8] = [
         unit: Unit::Kilobytes,
         better: Better::Lower,
         of: |run| run.costs.server_kilobytes_per_connection,
+    },
+    Figure {
+        id: "redis-commands",
+        title: "Redis commands per message",
+        unit: Unit::Count,
+        better: Better::Lower,
+        of: |run| run.costs.redis_commands_per_message,
     },
     Figure {
         id: "lost",

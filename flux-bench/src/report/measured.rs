@@ -63,6 +63,7 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
                 .then(|| per_second(outcome.sent_in_window, outcome.window)),
             requests_per_second: None,
             events_per_second: None,
+            redis_limit_per_second: None,
             deliveries_in_window: outcome.delivered_in_window,
             messages_in_window: outcome.sent_in_window,
             window_seconds: seconds(outcome.window),
@@ -210,6 +211,7 @@ fn costs(outcome: &Outcome) -> Costs {
             .server_memory
             .zip(connections)
             .map(|((before, after), connections)| after.saturating_sub(before) as f64 / 1_024.0 / connections as f64),
+        redis_commands_per_message: None,
     }
 }
 

@@ -31,6 +31,7 @@ pub fn http(identity: Identity, settings: &Settings, outcome: Outcome, environme
             messages_per_second: None,
             requests_per_second: Some(per_second(outcome.answered_in_window, outcome.window)),
             events_per_second: settings.workload.publishes().then(|| per_second(outcome.events_in_window, outcome.window)),
+            redis_limit_per_second: None,
             deliveries_in_window: outcome.answered_in_window,
             messages_in_window: outcome.sent_in_window,
             window_seconds: seconds(outcome.window),

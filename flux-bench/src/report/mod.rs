@@ -3,6 +3,7 @@
 //! Invariant: results on standard output, everything else on standard error; meaning never by colour alone.
 
 pub mod bounds;
+pub mod bus;
 pub mod comparison;
 pub mod failure;
 pub mod figures;
@@ -10,6 +11,7 @@ pub mod figures;
 pub mod fixture;
 pub mod markdown;
 pub mod measured;
+pub mod measured_bus;
 pub mod measured_http;
 pub mod model;
 pub mod number;

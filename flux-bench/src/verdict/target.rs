@@ -37,6 +37,10 @@ struct When {
     rate: Option<f64>,
     /// Connections, at least.
     connections: Option<u64>,
+    /// The share of subscribers on another node than their publisher's, percent, exactly.
+    across: Option<f64>,
+    /// The bus without nodes and MQTT, or with them.
+    alone: Option<bool>,
 }
 
 /// How a figure must stand to its bound.
@@ -89,7 +93,8 @@ impl Target {
 
     /// Whether a run is one that the target speaks of. What needs more than a run is touched by none.
     pub fn applies(&self, run: &Run) -> bool {
-        let When { tool, scenario, qos, load, rate, connections } = &self.when;
+        let When { tool, scenario, qos, load, rate, connections, across, alone } = &self.when;
+        let option = |name: &str| run.settings.options.get(name);
         let settings = &run.settings;
         self.metric.is_some()
             && tool.as_deref().unwrap_or("mqtt") == run.tool.name()
@@ -98,6 +103,8 @@ impl Target {
             && load.as_ref().is_none_or(|wanted| wanted == settings.load.name())
             && rate.is_none_or(|wanted| settings.load == LoadKind::Paced && settings.messages_per_second == Some(wanted))
             && connections.is_none_or(|wanted| settings.connections >= wanted)
+            && alone.is_none_or(|wanted| option("in-process").is_some() == wanted)
+            && across.is_none_or(|wanted| option("across") == Some(&format!("{wanted}%")))
     }
 }
 

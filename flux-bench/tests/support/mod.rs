@@ -142,7 +142,7 @@ fn started(process: &mut Child, lines: &Receiver<String>) -> Vec<String> {
 }
 
 /// `FLUX_TEST_CORE_BIN`, or the binary beside the tool under test, brought up to date by cargo once for each test program.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         if let Some(path) = std::env::var_os("FLUX_TEST_CORE_BIN") {

@@ -85,6 +85,9 @@ pub struct Throughput {
     pub events_per_second: Option<f64>,
     pub deliveries_in_window: u64,
     pub messages_in_window: u64,
+    /// Bus: what redis-benchmark reached on the same Redis with the same payload and the bus's command.
+    #[serde(default)]
+    pub redis_limit_per_second: Option<f64>,
     pub window_seconds: f64,
     /// From the end of sending to the last arrival.
     pub drain_seconds: f64,

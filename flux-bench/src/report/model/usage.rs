@@ -38,4 +38,7 @@ pub struct Costs {
     pub server_microseconds_per_request: Option<f64>,
     /// KB are 1,024 bytes; what the server grew by while connections were opened.
     pub server_kilobytes_per_connection: Option<f64>,
+    /// Bus: everything that Redis was asked to do during the run, heartbeats too, for each message.
+    #[serde(default)]
+    pub redis_commands_per_message: Option<f64>,
 }

@@ -3,13 +3,14 @@
 //! Invariant: every text that comes from a run is escaped.
 
 mod axis;
+mod bus;
 mod heat;
 mod lines;
 mod plots;
 mod sections;
 mod text;
 
-use super::model::BenchRun;
+use super::model::{BenchRun, Tool};
 use super::series::Series;
 use text::escape;
 
@@ -17,19 +18,42 @@ use text::escape;
 pub fn page(document: &BenchRun, title: &str) -> String {
     let series = Series::all(&document.items);
     let Some(ours) = series.first() else { return String::new() };
-    let mut body = sections::verdict(ours, &series);
+    let compares_buses = ours.median().tool == Tool::Bus;
+    let body = if compares_buses { buses(document, &series, ours) } else { servers(document, &series, ours) };
+    html(document, title, &body)
+}
+
+/// Every bus is ours.
+fn buses(document: &BenchRun, series: &[Series<'_>], ours: &Series<'_>) -> String {
+    let mut body = bus::summary(series);
+    body.push_str(&bus::verdicts(series));
+    body.push_str(&bus::charts(series));
+    body.push_str(&bus::limits(series));
+    body.push_str(&sections::audit(series));
+    body.push_str(&sections::every_run(&document.items));
+    body.push_str(&sections::environment(ours));
+    body
+}
+
+/// Ours, and others beside it.
+fn servers(document: &BenchRun, series: &[Series<'_>], ours: &Series<'_>) -> String {
+    let mut body = sections::verdict(ours, series);
     body.push_str(&sections::remarks(ours));
     if series.len() > 1 || ours.runs.len() > 1 {
-        body.push_str(&sections::side_by_side(&series));
+        body.push_str(&sections::side_by_side(series));
     }
     body.push_str(&sections::targets(ours));
-    body.push_str(&plots::all(&series));
+    body.push_str(&plots::all(series));
     body.push_str(&sections::latencies(ours));
-    body.push_str(&sections::audit(&series));
+    body.push_str(&sections::audit(series));
     if document.items.len() > 1 {
         body.push_str(&sections::every_run(&document.items));
     }
     body.push_str(&sections::environment(ours));
+    body
+}
+
+fn html(document: &BenchRun, title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
          initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{} · flux-bench</title>\n<style>\n{}</style>\n\

@@ -28,7 +28,7 @@ pub(super) fn milliseconds(value: f64) -> String {
     }
 }
 
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let trimmed = |value: f64, unit: &str| format!("{}{unit}", format!("{value:.1}").trim_end_matches(".0"));
     match value {
         value if value >= 1e6 => trimmed(value / 1e6, "M"),
