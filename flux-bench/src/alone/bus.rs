@@ -6,7 +6,7 @@ use flux_core::bus::{EventBus, Handover, MemoryBus, Subscriber};
 use flux_core::lifecycle::Tasks;
 use flux_core::receipt::Receipt;
 use flux_core::redis::{Keys, Redis, RedisSettings, Servers};
-use flux_core::types::{Event, NodeId, QoS, SubscribeOptions, Subscription};
+use flux_core::types::{Event, NodeId, QoS, SubscribeOptions, Subscription, TopicName};
 
 use crate::limits::CHILD_PATIENCE;
 
@@ -31,6 +31,13 @@ struct InMailbox;
 impl Arrivals for InMailbox {
     fn complete(&self, _: &Arc<Event>, _: Handover) -> Receipt {
         Receipt::SAFE
+    }
+
+    /// Nothing is retained in a run.
+    fn retained(&self, _: &TopicName, _: Option<Arc<Event>>) {}
+
+    fn retained_topics(&self) -> Vec<TopicName> {
+        vec![]
     }
 }
 
@@ -68,7 +75,7 @@ impl Bus {
     pub async fn receive(&self) -> Result<(), String> {
         match self {
             Bus::Memory(_) => Ok(()),
-            Bus::Distributed(bus) => bus.receive(Arc::new(InMailbox)).await.map_err(|error| error.to_string()),
+            Bus::Distributed(bus) => bus.receive(Arc::new(InMailbox), &[]).await.map_err(|error| error.to_string()),
         }
     }
 
