@@ -187,6 +187,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         let server = self.server.clone();
         let expiry = server.settings.bounded_expiry(session_expiry(&connect));
         let mut reservation = server.sessions.claim(&client).await;
+        if let Some(member) = &server.member {
+            member.client_connected(&client);
+        }
         let mut ended = Receipt::SAFE;
         let kept = if connect.clean_start {
             // [MQTT-3.1.2-4]: what was there before ends, its will included.

@@ -17,6 +17,7 @@ use super::settings::Settings;
 use crate::bus::EventBus;
 use crate::bus::Handover;
 use crate::bus::Route;
+use crate::bus::distributed::DistributedBus;
 use crate::durable::DurableStore;
 use crate::durable::EntryState;
 use crate::durable::Operation;
@@ -47,6 +48,8 @@ pub struct Server {
     pub authorizer: Arc<dyn Authorizer>,
     pub metrics: Arc<Metrics>,
     pub traces: Arc<Traces>,
+    /// The cluster, where there is one.
+    pub member: Option<Arc<DistributedBus>>,
     tasks: Tasks,
     pub sessions: Sessions,
     pub deadlines: Deadlines,
@@ -109,6 +112,8 @@ pub struct Parts {
     pub authorizer: Arc<dyn Authorizer>,
     pub metrics: Arc<Metrics>,
     pub traces: Arc<Traces>,
+    /// The cluster, where there is one.
+    pub member: Option<Arc<DistributedBus>>,
     pub tasks: Tasks,
 }
 
@@ -123,6 +128,7 @@ impl Server {
             authorizer: parts.authorizer,
             metrics: parts.metrics,
             traces: parts.traces,
+            member: parts.member,
             tasks: parts.tasks,
             sessions: Sessions::default(),
             deadlines: Deadlines::default(),
@@ -187,6 +193,11 @@ impl Server {
             pending += depth.live + depth.queue_entries + under_way;
         });
         pending
+    }
+
+    /// The client has connected to another node: its connection here ends (MQTT 5 §3.1.4).
+    pub fn taken_elsewhere(&self, client: &str) {
+        self.sessions.command(client, Command::TakenOver);
     }
 
     /// Tells every connection that the server is shutting down.

@@ -15,6 +15,7 @@ use crate::config::BusKind;
 use crate::config::Config;
 use crate::lifecycle::Tasks;
 use crate::redis::Redis;
+use crate::telemetry::{Figure, FigureKind};
 use crate::types::NodeId;
 
 /// The bus of this node, and its membership where it has one.
@@ -77,4 +78,34 @@ impl From<JoinError> for StartError {
     fn from(problem: JoinError) -> Self {
         StartError::Bus(problem.to_string())
     }
+}
+
+/// What `/metrics` tells of the bus between the nodes.
+pub(super) fn figures(member: &DistributedBus) -> Vec<Figure> {
+    let told = member.figures();
+    let figure = |name, help, kind, value| Figure { name, help, kind, value };
+    let waiting: u64 = member.inboxes().iter().flat_map(|inbox| &inbox.lanes).sum();
+    let (counter, gauge) = (FigureKind::Counter, FigureKind::Gauge);
+    vec![
+        figure("bus_connected", "1 while this node is a member of its cluster", gauge, u64::from(member.is_connected())),
+        figure("bus_peers", "Other members of the cluster", gauge, member.peers().len() as u64),
+        figure("bus_routes", "Routes of all nodes", gauge, member.route_count() as u64),
+        figure("bus_inbox_batches", "Batches that wait in the inboxes of all nodes", gauge, waiting),
+        figure("bus_held", "Messages whose publishers wait until this node is a member again", gauge, member.held() as u64),
+        figure("bus_messages_out", "Messages sent to other nodes, one for each node", counter, told.messages_out.get()),
+        figure("bus_batches_out", "Commands they took", counter, told.batches_out.get()),
+        figure("bus_messages_in", "Messages that came from other nodes", counter, told.messages_in.get()),
+        figure("bus_batches_in", "Batches they came in", counter, told.batches_in.get()),
+        figure("bus_doubles", "Messages that came twice and were delivered once", counter, told.doubles.get()),
+        figure("bus_damaged", "Messages that could not be read", counter, told.damaged.get()),
+        figure("bus_dropped", "QoS 0 messages that had no room or no connection on their way out", counter, told.dropped.get()),
+        figure("bus_handed_on", "Messages for a shared group handed on to another node", counter, told.handed_on.get()),
+        figure("bus_heartbeats_missed", "Heartbeats that were not answered", counter, told.heartbeats_missed.get()),
+        figure(
+            "bus_joins",
+            "Times this node has joined; each after the first, the others had given it up",
+            counter,
+            told.joins.get(),
+        ),
+    ]
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::cluster;
 use super::cluster::Membership;
 use super::settings;
 use super::storage;
@@ -165,6 +166,7 @@ impl Node {
             bus: bus.clone(),
             store: store.clone(),
             traces: traces.clone(),
+            member: membership.member.clone(),
             authenticator: authenticator(config, users.clone(), &tasks),
             authorizer,
             metrics: metrics.clone(),
@@ -173,6 +175,12 @@ impl Node {
         server.recover(recovered).await.map_err(|error| StartError::Recover(error.to_string()))?;
 
         if let Some(member) = &membership.member {
+            let told = Arc::downgrade(&server);
+            member.on_taken(move |client| {
+                if let Some(server) = told.upgrade() {
+                    server.taken_elsewhere(client);
+                }
+            });
             // Its durable sessions have subscribed again: what waits in the inbox is for them.
             member.receive(ingress.clone(), &own_retained).await?;
         }
@@ -299,6 +307,7 @@ fn exposition(
             figure("store_queued_entries", "Entries in durable queues", FigureKind::Gauge, stats.queued_entries),
         ];
         figures.extend(redis.iter().flat_map(storage::figures));
+        figures.extend(server.member.iter().flat_map(|member| cluster::figures(member)));
         figures
     })
 }

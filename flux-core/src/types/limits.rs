@@ -171,5 +171,8 @@ pub const ANNOUNCEMENTS: usize = 65_536;
 /// How many are told at a time.
 pub const ANNOUNCED_TOGETHER: usize = 1_000;
 
+/// How long it is remembered where a client that never came back had connected last.
+pub const CLIENT_PLACE_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// How often a node that leaves looks whether all is sent.
 pub const LEAVE_LOOK: Duration = Duration::from_millis(5);

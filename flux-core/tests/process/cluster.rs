@@ -213,6 +213,20 @@ async fn no_retained_message_is_lost_between_publish_and_subscribe() {
 }
 
 #[tokio::test]
+async fn a_client_has_one_connection_in_the_whole_cluster() {
+    if !is_there() {
+        return;
+    }
+    let cluster = Cluster::of(2, "hybrid");
+    let mut first = cluster.client(0, Connect::v5("device")).await;
+    let mut second = cluster.client(1, Connect::v5("device")).await;
+    first.disconnected(0x8E).await;
+    let mut third = cluster.client(0, Connect::v311("device")).await;
+    second.disconnected(0x8E).await;
+    third.ping().await;
+}
+
+#[tokio::test]
 async fn a_will_is_heard_on_other_nodes() {
     if !is_there() {
         return;

@@ -21,7 +21,7 @@ use super::{inbox, retained, teller};
 use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
 use crate::redis::{Heard, Redis, RedisSubscription};
-use crate::types::{Event, NodeId, SubscribeOptions, SubscriberId, Subscription, limits};
+use crate::types::{ClientId, Event, NodeId, SubscribeOptions, SubscriberId, Subscription, limits};
 
 /// The bus of one node of a cluster.
 ///
@@ -145,6 +145,16 @@ impl DistributedBus {
     /// Nodes that have told routes: members, and those that are gone but owe something to their durable subscribers.
     pub fn nodes_with_routes(&self) -> Vec<NodeId> {
         self.core.mirror.read().nodes().cloned().collect()
+    }
+
+    /// A client has connected here: should it have a connection to another node, that one ends it.
+    pub fn client_connected(&self, client: &ClientId) {
+        self.core.client_connected(client);
+    }
+
+    /// `taken` ends the connection of a client that has connected to another node. Only the first one counts.
+    pub fn on_taken(&self, taken: impl Fn(&str) + Send + Sync + 'static) {
+        _ = self.core.taken.set(Box::new(taken));
     }
 
     /// Routes of all nodes, this one included.

@@ -50,6 +50,8 @@ pub struct Core {
     /// Redis has given this node up: it has to join again.
     pub lost: AtomicBool,
     pub arrivals: OnceLock<Arc<dyn Arrivals>>,
+    /// A client of this node has connected to another one.
+    pub taken: OnceLock<Box<dyn Fn(&str) + Send + Sync>>,
     /// What to tell about this node.
     pub about: OnceLock<Box<dyn Fn() -> serde_json::Value + Send + Sync>>,
     pub closing: Shutdown,
@@ -111,6 +113,7 @@ impl Core {
             announcements: Announcements::default(),
             lost: AtomicBool::new(false),
             arrivals: OnceLock::new(),
+            taken: OnceLock::new(),
             about: OnceLock::new(),
             closing: Shutdown::default(),
             settings,

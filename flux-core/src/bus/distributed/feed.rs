@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::answers::{self, FeedEntry, StreamEntry};
+use super::clients::TAKEN;
 use super::core::Core;
 use super::membership::{Generation, Version};
 use super::mirror::{Mirror, RouteChange};
@@ -120,8 +121,11 @@ impl Core {
     }
 
     /// What another node says on this node's control channel. Unknown words are those of a later version.
-    pub fn hear_control(&self, payload: &[u8]) {
+    pub fn hear_control(self: &Arc<Self>, payload: &[u8]) {
         let Ok(text) = std::str::from_utf8(payload) else { return };
+        if let Some(client) = text.strip_prefix(TAKEN) {
+            return self.hear_taken(client);
+        }
         // The node's name may have spaces, so it stands between words that have none.
         let Some((generation, rest)) = text.strip_prefix("applied ").and_then(|rest| rest.split_once(' ')) else { return };
         let Some((node, version)) = rest.rsplit_once(' ') else { return };

@@ -67,6 +67,11 @@ impl BusKeys {
         self.0.key(CLUSTER, "retained-begun")
     }
 
+    /// String: the node that a client has connected to last.
+    pub fn client(&self, client: &str) -> String {
+        self.0.key(client, "node")
+    }
+
     /// Channel: what may be lost.
     pub fn events(&self, node: &NodeId) -> String {
         self.0.key(node.as_str(), "events")

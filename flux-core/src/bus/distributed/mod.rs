@@ -15,6 +15,7 @@ mod answers;
 mod arrivals;
 mod arrive;
 mod bus;
+mod clients;
 mod core;
 mod dispatch;
 mod feed;

@@ -1,0 +1,50 @@
+//! Which node a client is connected to: a client id has one connection in the whole cluster (MQTT 5 §3.1.4).
+
+use std::sync::Arc;
+
+use super::core::Core;
+use crate::redis::{Command, RedisError, Reply, Value};
+use crate::types::{ClientId, NodeId, limits};
+
+/// First word of a message on the control channel.
+pub const TAKEN: &str = "taken ";
+
+impl Core {
+    /// The client has connected here: the node that had it before is told. Nobody waits for that: the other may be dead.
+    pub fn client_connected(self: &Arc<Self>, client: &ClientId) {
+        let (core, told) = (self.clone(), client.clone());
+        let expiry = limits::CLIENT_PLACE_LIFE.as_secs();
+        let command = Command::new("SET").key(self.keys.client(client.as_str())).arg(self.settings.node.as_str());
+        self.redis.send(command.arg("EX").arg(expiry).arg("GET"), Reply::call(move |answer| core.tell_former(&told, answer)));
+    }
+
+    fn tell_former(&self, client: &ClientId, answer: Result<Value, RedisError>) {
+        match answer {
+            Ok(Value::BulkString(former)) => {
+                let former = NodeId::new(String::from_utf8_lossy(&former));
+                if former != self.settings.node {
+                    let text = format!("{TAKEN}{client}");
+                    self.redis.send(self.redis.publish(&self.keys.control(&former), text.as_bytes()), Reply::Ignored);
+                }
+            }
+            Ok(_) => {}
+            Err(problem) => tracing::debug!(%problem, %client, "other nodes do not hear that a client is here"),
+        }
+    }
+
+    /// Another node says that it has a client of this one. It may be back here since: Redis knows who was last.
+    pub fn hear_taken(self: &Arc<Self>, client: &str) {
+        let (core, told) = (self.clone(), client.to_owned());
+        let look = Command::new("GET").key(self.keys.client(client)).repeatable();
+        self.redis.send(
+            look,
+            Reply::call(move |answer| {
+                let elsewhere =
+                    matches!(&answer, Ok(Value::BulkString(node)) if **node != *core.settings.node.as_str().as_bytes());
+                if let Some(taken) = core.taken.get().filter(|_| elsewhere) {
+                    taken(&told);
+                }
+            }),
+        );
+    }
+}
