@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -38,7 +38,10 @@ pub struct Harness {
 
 impl Harness {
     pub fn new(make: &impl Fn() -> Arc<dyn EventBus>) -> Arc<Self> {
-        Arc::new(Harness { bus: make(), ids: EventIds::new(NodeTag(1)), retried: Mutex::default(), news: Arc::default() })
+        // Several may be nodes of one cluster: what two nodes name alike is taken for one event that came twice.
+        static NODES: AtomicU32 = AtomicU32::new(1);
+        let node = NodeTag(NODES.fetch_add(1, Ordering::Relaxed));
+        Arc::new(Harness { bus: make(), ids: EventIds::new(node), retried: Mutex::default(), news: Arc::default() })
     }
 
     pub fn collector(&self, client: &str) -> Arc<Collector> {
