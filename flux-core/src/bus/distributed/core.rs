@@ -23,6 +23,9 @@ use crate::receipt::ReceiptSender;
 use crate::redis::Redis;
 use crate::types::NodeId;
 
+/// Hears of a client by its id.
+pub type OnTaken = Box<dyn Fn(&str) + Send + Sync>;
+
 /// What all parts of the bus share.
 pub struct Core {
     pub settings: DistributedSettings,
@@ -51,7 +54,7 @@ pub struct Core {
     pub lost: AtomicBool,
     pub arrivals: OnceLock<Arc<dyn Arrivals>>,
     /// A client of this node has connected to another one.
-    pub taken: OnceLock<Box<dyn Fn(&str) + Send + Sync>>,
+    pub taken: OnceLock<OnTaken>,
     /// What to tell about this node.
     pub about: OnceLock<Box<dyn Fn() -> serde_json::Value + Send + Sync>>,
     pub closing: Shutdown,
