@@ -42,6 +42,9 @@ impl Identity {
 /// With fewer connections their memory is lost in the noise of the server's own.
 const CONNECTIONS_TO_TELL: u64 = 1_000;
 
+/// No server keeps a connection in less: it had the memory already, from earlier runs. KB.
+const LEAST_KILOBYTES: f64 = 0.25;
+
 /// What the engine measured as a run that is not yet judged.
 pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environment: Environment) -> Run {
     let Identity { id, started_at, label, round } = identity;
@@ -210,7 +213,8 @@ fn costs(outcome: &Outcome) -> Costs {
         server_kilobytes_per_connection: outcome
             .server_memory
             .zip(connections)
-            .map(|((before, after), connections)| after.saturating_sub(before) as f64 / 1_024.0 / connections as f64),
+            .map(|((before, after), connections)| after.saturating_sub(before) as f64 / 1_024.0 / connections as f64)
+            .filter(|each| *each >= LEAST_KILOBYTES),
         redis_commands_per_message: None,
     }
 }

@@ -41,7 +41,11 @@ impl Metric {
             Metric::ResponseP99Milliseconds => p99(&run.latency_milliseconds).ok_or("the run has no response times"),
             Metric::ServerMicrosecondsPerDelivery => run.costs.server_microseconds_per_delivery.ok_or(NO_SERVER),
             Metric::ServerMemoryMegabytes => run.server_resident_peak().map(|bytes| bytes as f64 / 1e6).ok_or(NO_SERVER),
-            Metric::KilobytesPerConnection => run.costs.server_kilobytes_per_connection.ok_or(NO_SERVER),
+            Metric::KilobytesPerConnection if run.servers.is_empty() => Err(NO_SERVER),
+            Metric::KilobytesPerConnection => {
+                let found = run.costs.server_kilobytes_per_connection;
+                found.ok_or("needs 1,000 connections to a server just started: what earlier runs left behind hides them")
+            }
         }
     }
 
