@@ -1,5 +1,6 @@
 use crate::cli::bus::{BusArguments, Which};
 use crate::report::failure::Failure;
+use crate::search::Limit;
 use crate::wire::stamp::STAMP_BYTES;
 
 /// A bus that takes part.
@@ -11,6 +12,8 @@ pub struct Contender {
     pub across: Option<f64>,
     /// Of the paced run, messages per second: half of what the first unpaced one reached, the same in every round.
     pub paced: Option<f64>,
+    /// A search found no rate for it, and what ended the search.
+    pub unfound: Option<Limit>,
 }
 
 /// How much of its traffic a hybrid bus keeps within a node in the design's own example.
@@ -31,8 +34,13 @@ pub fn contenders(arguments: &BusArguments) -> Result<Vec<Contender>, Failure> {
         return Err(Failure::usage(refusal));
     }
     let share = arguments.cross_node.unwrap_or(1.0);
-    let one =
-        |bus: &'static str| Contender { label: bus.to_owned(), bus, across: (bus != "memory").then_some(share), paced: None };
+    let one = |bus: &'static str| Contender {
+        label: bus.to_owned(),
+        bus,
+        across: (bus != "memory").then_some(share),
+        paced: None,
+        unfound: None,
+    };
     Ok(match arguments.which {
         Which::Memory => vec![one("memory")],
         Which::Pubsub => vec![one("pubsub")],

@@ -9,6 +9,7 @@ mod nodes;
 use crate::cli::bus::BusArguments;
 use crate::report::failure::Failure;
 use crate::report::model::{Conclusion, Run};
+use crate::search::Limit;
 
 use super::rounds::{LONGEST_REST, Made, at_rest};
 use contender::{Contender, contenders};
@@ -17,7 +18,8 @@ use contender::{Contender, contenders};
 pub async fn bus(arguments: &BusArguments) -> Result<u8, Failure> {
     let mut contenders = contenders(arguments)?;
     let made = rounds(&mut contenders, arguments).await?;
-    ending::end(made, arguments)
+    let unfound: Vec<Limit> = contenders.iter().filter_map(|contender| contender.unfound).collect();
+    ending::end(made, arguments, &unfound)
 }
 
 /// Every bus once in each round, in an order that moves on by one from round to round.

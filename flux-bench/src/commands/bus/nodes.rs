@@ -12,6 +12,7 @@ use crate::report::failure::Failure;
 use crate::report::measured::Identity;
 use crate::report::model::{Conclusion, Run, Tool};
 use crate::report::progress::Progress;
+use crate::search::Limit;
 use crate::verdict::slo::{Slo, demand};
 use crate::verdict::{judge::judge, target};
 use crate::wire::payload::Payload;
@@ -44,9 +45,15 @@ struct Stand<'a> {
 /// One bus in one round: as fast as it goes, and then at half of that; or as the user said.
 pub async fn turn(contender: &mut Contender, arguments: &BusArguments, round: u32) -> Result<Vec<Run>, Failure> {
     let stand = Stand::build(contender, arguments, round).await?;
-    let mut runs = vec![];
+    let (mut runs, mut unfound) = (vec![], None);
     let paced = match arguments.rate {
-        _ if arguments.search && contender.paced.is_none() => stand.find().await?,
+        _ if arguments.search && contender.paced.is_none() => match stand.find().await? {
+            Ok(rate) => Some(rate),
+            Err(limit) => {
+                unfound = Some(limit);
+                None
+            }
+        },
         _ if arguments.search => contender.paced,
         Some(Rate::PerSecond(rate)) => Some(rate),
         Some(Rate::Max) | None => {
@@ -69,7 +76,7 @@ pub async fn turn(contender: &mut Contender, arguments: &BusArguments, round: u3
         }
     }
     stand.leave().await;
-    contender.paced = paced;
+    (contender.paced, contender.unfound) = (paced, unfound);
     Ok(runs)
 }
 
@@ -158,8 +165,8 @@ impl<'a> Stand<'a> {
         counter.commands().await.map(Some).map_err(|error| failures::redis(&redis.url, error.to_string()))
     }
 
-    /// The highest rate at the latency that is asked for; None when there is none, which is said.
-    async fn find(&self) -> Result<Option<f64>, Failure> {
+    /// The highest rate at the latency that is asked for, or what ended the search where there is none, which is said.
+    async fn find(&self) -> Result<Result<f64, Limit>, Failure> {
         let objectives = if self.arguments.slo.is_empty() { objectives(self.contender.bus)? } else { self.arguments.slo.clone() };
         let settings = self.settings(Load::Paced(FROM));
         let subject = Subject {
@@ -182,7 +189,7 @@ impl<'a> Stand<'a> {
         if found.rate_per_second.is_none() {
             eprintln!("warning: {}: no rate was found: {}", self.contender.label, found.bounded_by);
         }
-        Ok(found.rate_per_second)
+        Ok(found.rate_per_second.ok_or(found.limit))
     }
 
     /// What was started ends; in a Redis that stays nothing is left behind.
