@@ -185,9 +185,7 @@ fn answers(run: &Run) -> Option<String> {
 
 fn servers(run: &Run) -> Vec<String> {
     if run.servers.is_empty() {
-        return vec![
-            "SERVER       not on this machine or not visible; --pid PID or --nodes URL shows its CPU and memory".to_owned(),
-        ];
+        return vec!["SERVER       not found on this machine; if it runs here, --pid PID shows its CPU and memory".to_owned()];
     }
     let one = run.servers.len() == 1;
     let line = |server: &super::model::ProcessUse| {
