@@ -49,7 +49,7 @@ fn what_holds_up_to_the_ceiling_is_confirmed_three_times() {
     let found = found(&output);
     // A generator that finds no processor ends it too, and says so.
     match found["limit"].as_str().unwrap() {
-        "ceiling" => assert_eq!((&found["ratePerSecond"], &found["of"]), (&1_000.into(), &3.into()), "{found}"),
+        "ceiling" => assert_eq!((found["ratePerSecond"].as_f64(), found["of"].as_u64()), (Some(1_000.0), Some(3)), "{found}"),
         limit => assert_eq!(limit, "generator", "{found}"),
     }
 }
