@@ -30,3 +30,9 @@ pub const ALONE_WINDOW: usize = 4_096;
 
 /// How long the parts of a run may take to finish once sending is over: their own patience (10 s for an answer, 2 s of silence), twice.
 pub const ALONE_DRAIN: Duration = Duration::from_secs(30);
+
+/// Between two questions to a node that is watched: two in every second of the timeline, and no load to speak of.
+pub const NODE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A node that is watched is not waited for any longer: a server that is loaded to its limit may take a second to answer.
+pub const NODE_PATIENCE: Duration = Duration::from_secs(3);

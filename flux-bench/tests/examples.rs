@@ -57,6 +57,8 @@ fn smaller(command: &str, server: &Server) -> String {
         ("--probe 10s", "--probe 300ms"),
         ("mqtts://127.0.0.1:8883", &server.url("mqtts")),
         ("ws://127.0.0.1:8083", &server.url("ws")),
+        ("mqtt://n1:1883,mqtt://n2:1883", &format!("{},{}", server.url("mqtt"), server.url("ws"))),
+        ("http://n1:3000", &server.http()),
     ] {
         text = text.replace(large, small);
     }

@@ -92,9 +92,10 @@ fn as_fast_as_it_goes_nothing_is_miscounted() {
 fn refusals_and_broken_connections_are_told_apart_and_fail_the_run() {
     let server = server(WebFaults { refuse_every: Some(10), close_every: Some(101), ..Default::default() });
     let output = run(&server, "--rate 2k --conns 8 --slo loss<1%,errors=0 --check -o json");
-    // A machine that is busy may have made the measurement doubtful (6) besides.
-    assert!(matches!(output.status.code(), Some(3 | 6)), "{}", String::from_utf8_lossy(&output.stdout));
     let (run, books) = (report(&output), server.reader.books());
+    // A generator that got no processor doubts its own times, which weighs more; what it counted is exact all the same.
+    let doubtful = !run["doubts"].as_array().unwrap().is_empty();
+    assert_eq!(output.status.code(), Some(if doubtful { 6 } else { 3 }), "{run:#}");
     assert_eq!((answers(&run, "503 busy"), answers(&run, "connection closed")), (books.refused, books.closed));
     assert_eq!(run["connections"]["lost"], books.closed, "and each was opened again");
     assert_eq!(run["messages"]["sent"], books.requests);

@@ -1,5 +1,5 @@
 use crate::audit::settle::{Audit, Class};
-use crate::engine::timeline::{Second, Seconds, fill};
+use crate::engine::timeline::{Second, Seconds, fill, known};
 use crate::load::latency::Latency;
 use crate::watch::machine::MachineUse;
 use crate::watch::process::{ProcessSample, ProcessUse};
@@ -22,17 +22,20 @@ pub struct Outcome {
     pub timeline: Vec<Second>,
     /// Over the window: publisher, subscriber (memory: both in one), Redis.
     pub servers: Vec<ProcessUse>,
+    /// Those of which it is not known what they used, and why.
+    pub unknown_servers: Vec<String>,
     pub generator: ProcessUse,
     pub machine: MachineUse,
 }
 
 /// What the watcher saw meanwhile.
 pub struct Watch {
-    pub servers: Vec<ProcessUse>,
+    /// What each used, or why that is not known.
+    pub servers: Vec<Result<ProcessUse, String>>,
     pub generator: ProcessUse,
     pub machine: MachineUse,
     /// Of each second since the start.
-    pub samples: Vec<Vec<ProcessSample>>,
+    pub samples: Vec<Vec<Option<ProcessSample>>>,
 }
 
 pub fn outcome(times: Times, published: Published, far: Option<Received>, watch: Watch) -> Outcome {
@@ -45,6 +48,8 @@ pub fn outcome(times: Times, published: Published, far: Option<Received>, watch:
     let mut lag = Latency::default();
     published.lag.iter().for_each(|(ns, count)| lag.record_many(*ns, *count));
     let last = all.iter().map(|received| received.last).max().unwrap_or(0);
+    let mut timeline = timeline(&published, &all, watch.samples);
+    let (servers, unknown_servers) = known(&mut timeline, watch.servers);
     Outcome {
         audit: all.iter().map(|received| &received.audit).fold(Audit::default(), together),
         response: sum(|received| &received.response),
@@ -53,15 +58,16 @@ pub fn outcome(times: Times, published: Published, far: Option<Received>, watch:
         window: times.to - times.from,
         delivered_in_window: all.iter().map(|received| received.delivered_in_window).sum(),
         draining: last.saturating_sub(times.to),
-        timeline: timeline(&published, &all, watch.samples),
-        servers: watch.servers,
+        timeline,
+        servers,
+        unknown_servers,
         generator: watch.generator,
         machine: watch.machine,
         published,
     }
 }
 
-fn timeline(published: &Published, all: &[&Received], mut samples: Vec<Vec<ProcessSample>>) -> Vec<Second> {
+fn timeline(published: &Published, all: &[&Received], mut samples: Vec<Vec<Option<ProcessSample>>>) -> Vec<Second> {
     let seconds = all.iter().map(|received| received.arrived.len()).chain([published.seconds.len()]).max().unwrap_or(0);
     samples.resize(seconds, vec![]);
     let mut timeline: Vec<Second> = samples

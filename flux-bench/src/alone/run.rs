@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::limits::{ALONE_DRAIN, CHILD_PATIENCE};
 use crate::watch::machine::Machine;
-use crate::watch::process::{Group, Process, Watched};
+use crate::watch::process::{Process, Watched};
+use crate::watch::servers::Servers;
 
 use super::orders::{Orders, Published, Received, Role, Times, now};
 use super::outcome::{Outcome, Watch, outcome};
@@ -97,7 +98,7 @@ async fn ready(part: &Part) -> Result<(), AloneError> {
 
 /// Looks at the processes until sending ends.
 async fn watch(pids: &[u32], times: Times) -> Watch {
-    let mut servers = Group::of(pids);
+    let mut servers = Servers::here(pids);
     let mut generator = Watched::new(Process::of(std::process::id()));
     let mut samples = vec![];
     until(times.start).await;
@@ -121,11 +122,10 @@ async fn watch(pids: &[u32], times: Times) -> Watch {
             next += SECOND;
         }
     }
-    let used = servers.used();
+    let cores = servers.end();
     let generator = generator.used().unwrap_or_default();
-    let cores: f64 = used.iter().map(|server| server.cores).sum();
     let machine = machine.used(cores + generator.cores);
-    Watch { servers: used, generator, machine, samples }
+    Watch { servers: servers.used().await, generator, machine, samples }
 }
 
 async fn until(at: u64) {

@@ -2,11 +2,8 @@ use std::time::Duration;
 
 use crate::plan::limits::{Bind, LARGEST_PAYLOAD};
 use crate::plan::mix::Mix;
-use crate::plan::server::Server;
 use crate::plan::settings::{Driver, Load, Scenario, Settings};
 use crate::report::failure::Failure;
-use crate::watch::locate;
-use crate::watch::process::Process;
 use crate::wire::payload::Payload;
 use crate::wire::stamp::STAMP_BYTES;
 
@@ -58,16 +55,9 @@ pub fn settings(arguments: &MqttLoad, offered: Option<Offered>, timing: Timing) 
         None => (Load::Paced(usual_rate(scenario, cast, arguments.groups)), None),
     };
     let ramp = arguments.ramp.filter(|ramp| !ramp.is_zero());
-    let servers = target.servers()?;
-    let pids = match arguments.pid {
-        Some(pid) if !Process::of(pid).exists() => {
-            return Err(
-                Failure::new(1, "pid", format!("there is no process {pid}")).hint("leave --pid out to have it found by the port")
-            );
-        }
-        Some(pid) => vec![pid],
-        None => the_processes(&servers),
-    };
+    let servers = target.servers(arguments.watching.over_tls())?;
+    let addresses: Vec<_> = servers.iter().map(|server| server.address).collect();
+    let watched = arguments.watching.subjects(&addresses, arguments.token.as_deref(), target.tls.ca.as_ref())?;
     let mut login = target.login();
     login.persistent |= scenario == Scenario::Storm;
     Ok(Settings {
@@ -98,7 +88,7 @@ pub fn settings(arguments: &MqttLoad, offered: Option<Offered>, timing: Timing) 
         seed: arguments.seed,
         workers: workers(arguments.workers, cast),
         drain_quiet: arguments.drain,
-        pids,
+        watched,
         flaw: None,
     })
 }
@@ -176,19 +166,6 @@ fn usual_rate(scenario: Scenario, cast: Cast, groups: usize) -> f64 {
         Scenario::Shared => DELIVERIES_PER_SECOND / groups as f64,
         _ => DELIVERIES_PER_SECOND,
     }
-}
-
-/// Of the servers, where all of them are on this machine.
-fn the_processes(servers: &[Server]) -> Vec<u32> {
-    let mut pids = vec![];
-    for server in servers {
-        match locate::listener(server.address) {
-            None => return vec![],
-            Some(pid) if !pids.contains(&pid) => pids.push(pid),
-            Some(_) => {}
-        }
-    }
-    pids
 }
 
 fn workers(wanted: Option<usize>, cast: Cast) -> usize {

@@ -10,6 +10,7 @@ use super::judging::Judging;
 use super::keeping::Keeping;
 use super::quantity::{Rate, bytes, count, rate};
 use super::timing::Timing;
+use super::watching::Watching;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +58,7 @@ pub struct HttpLoad {
     #[arg(long, default_value = "http://127.0.0.1:3000", env = "FLUX_BENCH_HTTP_URL")]
     pub url: String,
 
-    /// Bearer token
+    /// Bearer token, also for --nodes
     #[arg(long, env = "FLUX_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 
@@ -97,10 +98,6 @@ pub struct HttpLoad {
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
 
-    /// The server's process, for its CPU and memory [default: whoever listens on the port of a loopback URL]
-    #[arg(long)]
-    pub pid: Option<u32>,
-
     /// Decides the payloads' filler
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
@@ -108,4 +105,7 @@ pub struct HttpLoad {
     /// Threads of the generator [default: the cores, 2 at most]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
+
+    #[command(flatten)]
+    pub watching: Watching,
 }

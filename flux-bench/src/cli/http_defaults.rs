@@ -2,8 +2,6 @@ use crate::http::settings::{READ, Settings, Workload};
 use crate::http::{Address, AddressError, SEQUENCE_DIGITS};
 use crate::plan::settings::Load;
 use crate::report::failure::Failure;
-use crate::watch::locate;
-use crate::watch::process::Process;
 
 use super::http::HttpLoad;
 use super::quantity::Rate;
@@ -40,15 +38,7 @@ pub fn settings(arguments: &HttpLoad, offered: Option<Rate>, timing: Timing) -> 
         return Err(Failure::usage(refusal));
     }
     let address = Address::resolve(&arguments.url).map_err(unreachable)?;
-    let pids = match arguments.pid {
-        Some(pid) if !Process::of(pid).exists() => {
-            return Err(
-                Failure::new(1, "pid", format!("there is no process {pid}")).hint("leave --pid out to have it found by the port")
-            );
-        }
-        Some(pid) => vec![pid],
-        None => locate::listener(address.socket).into_iter().collect(),
-    };
+    let watched = arguments.watching.subjects(&[address.socket], arguments.token.as_deref(), arguments.ca_file.as_ref())?;
     let load = match offered {
         None if workload == Workload::Batch => Load::Paced(BATCHES_PER_SECOND),
         None => Load::Paced(REQUESTS_PER_SECOND),
@@ -79,7 +69,7 @@ pub fn settings(arguments: &HttpLoad, offered: Option<Rate>, timing: Timing) -> 
         timeout,
         seed: arguments.seed,
         workers: arguments.workers.unwrap_or(cores.min(WORKERS)).clamp(1, conns),
-        pids,
+        watched,
     })
 }
 

@@ -20,3 +20,4 @@ pub mod search;
 pub mod target;
 pub mod timing;
 pub mod tls;
+pub mod watching;

@@ -13,6 +13,7 @@ use super::quantity::{Offered, Rate, bytes, count, offered, rate};
 use super::repeating::Repeating;
 use super::target::TargetArguments;
 use super::timing::Timing;
+use super::watching::{HEADING, Watching};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +31,7 @@ Examples:
   flux-bench mqtt --runs 5 --baseline rumqttd  five rounds, in turns with a broker started beside
   flux-bench mqtt --url mqtts://127.0.0.1:8883 --insecure
   flux-bench mqtt --url ws://127.0.0.1:8083 --protocol 5
+  flux-bench mqtt --url mqtt://n1:1883,mqtt://n2:1883 --nodes http://n1:3000
 
 Exit codes: 0 pass, 1 could not run, 2 usage, 3 target or objective missed (with --check), 4 audit broken
 (loss, duplicates or disorder that the QoS forbids), 6 INVALID (the measurement cannot be believed),
@@ -133,10 +135,6 @@ pub struct MqttLoad {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub inflight: u16,
 
-    /// The server's process, for its CPU and memory [default: whoever listens on the port of a loopback URL]
-    #[arg(long)]
-    pub pid: Option<u32>,
-
     /// Decides the payloads' filler
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
@@ -151,4 +149,11 @@ pub struct MqttLoad {
 
     #[command(flatten)]
     pub target: TargetArguments,
+
+    #[command(flatten)]
+    pub watching: Watching,
+
+    /// Bearer token for --nodes
+    #[arg(long, env = "FLUX_TOKEN", hide_env_values = true, help_heading = HEADING)]
+    pub token: Option<String>,
 }

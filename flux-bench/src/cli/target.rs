@@ -80,14 +80,15 @@ impl TargetArguments {
         Self { url: vec![url.to_owned()], cross_node: false, ws: false, tls, ..self.clone() }
     }
 
-    /// Every server, its name resolved; at least one.
-    pub fn servers(&self) -> Result<Vec<Server>, Failure> {
+    /// Every server, its name resolved; at least one. With `nodes_over_tls` --ca may be for nothing else.
+    pub fn servers(&self, nodes_over_tls: bool) -> Result<Vec<Server>, Failure> {
         let mut config = None;
         let servers: Vec<Server> = self.url.iter().map(|url| self.server(url, &mut config)).collect::<Result<_, _>>()?;
         if servers.is_empty() {
             return Err(Failure::usage("--url names no server").hint("--url mqtt://HOST:PORT"));
         }
-        if self.tls.given() && config.is_none() {
+        let for_nodes = nodes_over_tls && self.tls.cert.is_none() && !self.tls.insecure;
+        if self.tls.given() && config.is_none() && !for_nodes {
             return Err(Failure::usage("--ca, --cert and --insecure are for TLS").hint("--tls, or --url mqtts://HOST:PORT"));
         }
         if self.cross_node && servers.len() < 2 {
@@ -189,7 +190,7 @@ mod tests {
 
     fn servers(arguments: &str) -> Result<Vec<Server>, Failure> {
         let words = std::iter::once("test").chain(arguments.split_whitespace());
-        Line::try_parse_from(words).expect("the flags exist").target.servers()
+        Line::try_parse_from(words).expect("the flags exist").target.servers(false)
     }
 
     fn one(arguments: &str) -> (u16, &'static str) {

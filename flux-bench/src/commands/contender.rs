@@ -3,9 +3,11 @@ use crate::cli::defaults;
 use crate::cli::mqtt::MqttArguments;
 use crate::cli::repeating::Baseline;
 use crate::cli::target;
+use crate::cli::watching::Watching;
 use crate::plan::settings::Settings;
 use crate::report::failure::Failure;
 use crate::watch::process::Process;
+use crate::watch::servers::Subject;
 
 /// A server that takes part.
 #[derive(Debug)]
@@ -55,15 +57,19 @@ pub fn contenders(arguments: &MqttArguments) -> Result<Vec<Contender>, Failure> 
 fn elsewhere(arguments: &MqttArguments, url: &str) -> Result<Settings, Failure> {
     let mut theirs = arguments.load.clone();
     theirs.target = theirs.target.elsewhere(url);
-    theirs.pid = None;
+    // How ours is watched says nothing of that.
+    theirs.watching = Watching::default();
     defaults::settings(&theirs, arguments.rate, arguments.timing)
 }
 
 /// Its program's name where that is known, otherwise where it is.
 fn label(settings: &Settings) -> String {
-    match settings.pids.first().and_then(|pid| Process::of(*pid).name()).as_deref() {
-        Some("flux-core") => "flux".to_owned(),
-        Some(name) if !name.is_empty() => name.to_owned(),
+    let mut names = settings.watched.iter().map(|subject| match subject {
+        Subject::Process(pid) => Process::of(*pid).name().map(|name| if name == "flux-core" { "flux".to_owned() } else { name }),
+        Subject::Node(_) => Some("flux".to_owned()),
+    });
+    match names.next().flatten() {
+        Some(name) if !name.is_empty() && names.all(|other| other.as_deref() == Some(&name)) => name,
         _ => settings.servers.iter().map(|server| server.address.to_string()).collect::<Vec<_>>().join(","),
     }
 }
@@ -92,7 +98,7 @@ impl Contender {
                     failure.hint("its own messages stand above; leave --baseline rumqttd out to go on without it")
                 })?;
                 let mut settings = (**settings).clone();
-                settings.pids = vec![broker.pid()];
+                settings.watched = vec![Subject::Process(broker.pid())];
                 settings.servers = vec![target::plain(&broker.url)?];
                 settings.across = 0.0;
                 Ok(Turn { settings, _broker: Some(broker) })

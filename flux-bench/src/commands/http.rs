@@ -11,6 +11,7 @@ use crate::watch::machine::Environment;
 
 use super::ending::{Ending, end};
 use super::interrupt::interrupted;
+use super::mqtt::warn_of_unwatched;
 use super::rounds::Made;
 
 /// Runs, reports, and returns the exit code.
@@ -31,5 +32,6 @@ pub async fn measure(settings: &Settings, label: &str, round: u32, progress: &mu
     let outcome = http::run(settings.clone(), progress, interrupted()).await;
     progress.finish();
     let outcome = outcome.map_err(|error| Failure::from(&error))?;
+    warn_of_unwatched(&outcome.unwatched);
     Ok(measured_http::http(identity, settings, outcome, Environment::here()))
 }

@@ -8,6 +8,7 @@ use crate::report::progress::Progress;
 use crate::verdict::{judge::judge, slo::demand, target};
 use crate::watch::machine::Environment;
 use crate::watch::process::Process;
+use crate::watch::servers::Subject;
 
 use super::contender::contenders;
 use super::ending::{Ending, end};
@@ -29,6 +30,7 @@ pub async fn measure(settings: &Settings, label: &str, round: u32, progress: &mu
     let outcome = engine::run(settings.clone(), progress, interrupted()).await;
     progress.finish();
     let outcome = outcome.map_err(|error| Failure::from(&error))?;
+    warn_of_unwatched(&outcome.unwatched);
     Ok(measured::mqtt(identity, settings, outcome, Environment::here()))
 }
 
@@ -40,11 +42,23 @@ pub(super) fn judged(mut run: Run, arguments: &MqttArguments) -> Run {
 
 /// The server's descriptor limit is the other half of ours, and refusals at it are hard to read.
 fn warn_of_limits(settings: &Settings) {
-    let limit = settings.pids.iter().filter_map(|pid| Process::of(*pid).descriptor_limit()).min();
-    if let Some(limit) = limit.filter(|limit| *limit < settings.connections() as u64) {
+    let limit = |subject: &Subject| match subject {
+        Subject::Process(pid) => Process::of(*pid).descriptor_limit(),
+        Subject::Node(_) => None,
+    };
+    // Clients are dealt out evenly.
+    let wanted = settings.connections().div_ceil(settings.servers.len().max(1)) as u64;
+    let lowest = settings.watched.iter().filter_map(limit).min();
+    if let Some(limit) = lowest.filter(|limit| *limit < wanted) {
         eprintln!(
-            "warning: the server may open {limit} descriptors and {} connections are wanted; raise its limit (ulimit -n, LimitNOFILE=)",
-            settings.connections()
+            "warning: the server may open {limit} descriptors and {wanted} connections are wanted; raise its limit (ulimit -n, LimitNOFILE=)"
         );
+    }
+}
+
+/// What a cluster costs is the sum of all its nodes.
+pub(super) fn warn_of_unwatched(ids: &[String]) {
+    if !ids.is_empty() {
+        eprintln!("warning: what {} used is not counted: of the same cluster, and not among --nodes", ids.join(", "));
     }
 }

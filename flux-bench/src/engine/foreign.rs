@@ -95,10 +95,14 @@ pub fn work(orders: Orders) -> io::Result<Findings> {
         loop {
             let now = *command.borrow_and_update();
             match now {
-                Command::Send { start, window } => ticker = worker.begin(start, window),
+                Command::Send { start, window } => {
+                    ticker = worker.begin(start, window);
+                    worker.bench.live.begin(usize::from(ticker.is_some()));
+                }
                 Command::Halt => {
                     ticker.take().iter().for_each(JoinHandle::abort);
                     worker.members.iter().for_each(|member| member.peer.borrow_mut().dues.halt());
+                    worker.bench.live.begin(0);
                 }
                 Command::Close => break,
                 // The scenarios it runs have nothing else.

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// One worker's counters, written by it alone and read by who shows progress. Aligned so that workers do not share a line.
 #[derive(Debug, Default)]
@@ -28,6 +28,10 @@ pub struct Live {
     pub sessions_lost: AtomicU64,
     /// All of the worker's connections are open (or have failed) and subscribed.
     pub ready: AtomicBool,
+    /// Sending has begun, or will not.
+    begun: AtomicBool,
+    /// Schedules that still have messages whose time has not come.
+    schedules: AtomicU64,
     /// Commands it has carried out.
     pub obeyed: AtomicU64,
 }
@@ -49,6 +53,9 @@ pub struct Totals {
     pub returned: u64,
     pub sessions_lost: u64,
     pub workers_ready: usize,
+    /// Some worker has not begun, or has messages whose time has not come by its own look at the clock: on a busy machine that may be
+    /// long after it came.
+    pub scheduling: bool,
     /// Commands that every worker has carried out.
     pub obeyed: u64,
 }
@@ -59,10 +66,29 @@ pub fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Relaxed) + amount, Relaxed);
 }
 
+impl Live {
+    /// Sending begins, by so many schedules.
+    pub fn begin(&self, schedules: usize) {
+        self.schedules.store(schedules as u64, Relaxed);
+        self.begun.store(true, Release);
+    }
+
+    /// A schedule has come to its end; what was due by it is counted.
+    pub fn schedule_ended(&self) {
+        self.schedules.store(self.schedules.load(Relaxed).saturating_sub(1), Release);
+    }
+
+    fn is_scheduling(&self) -> bool {
+        !self.begun.load(Acquire) || self.schedules.load(Acquire) > 0
+    }
+}
+
 impl Totals {
     pub fn of<'a>(workers: impl IntoIterator<Item = &'a Live>) -> Self {
         let mut totals = Self { obeyed: u64::MAX, ..Self::default() };
         for live in workers {
+            // Before what it announces.
+            totals.scheduling |= live.is_scheduling();
             totals.connected += live.connected.load(Relaxed);
             totals.failed += live.failed.load(Relaxed);
             totals.lost += live.lost.load(Relaxed);
@@ -82,8 +108,28 @@ impl Totals {
         totals
     }
 
-    /// Nothing more is to come: all that was due is sent (or shed), acknowledged where the QoS asks, and delivered.
+    /// Nothing more is to come: no message's time is still to come, all that was due is sent (or shed), acknowledged where the QoS asks, and delivered.
     pub fn settled(&self) -> bool {
-        self.sent + self.shed >= self.due && self.delivered >= self.owed && self.acknowledged >= self.asked
+        !self.scheduling && self.sent + self.shed >= self.due && self.delivered >= self.owed && self.acknowledged >= self.asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_settled_before_every_schedule_has_ended() {
+        let (one, other) = (Live::default(), Live::default());
+        let settled = || Totals::of([&one, &other]).settled();
+        one.begin(1);
+        other.begin(0);
+        assert!(!settled(), "a worker that got no processor has not released what was due long ago");
+        add(&one.due, 2);
+        one.schedule_ended();
+        assert!(!settled(), "two messages are to be sent");
+        add(&one.sent, 2);
+        assert!(settled());
+        assert!(!Totals::of([&one, &Live::default()]).settled(), "a worker that has not begun may have messages");
     }
 }

@@ -59,9 +59,14 @@ pub struct Outcome {
     pub timeline: Vec<Second>,
     /// Over the window.
     pub generator: ProcessUse,
+    /// Each process of the server.
     pub servers: Vec<ProcessUse>,
+    /// Those of which it is not known what they used, and why.
+    pub unknown_servers: Vec<String>,
+    /// Nodes of the watched ones' clusters that were not watched.
+    pub unwatched: Vec<String>,
     pub machine: MachineUse,
-    /// The server's resident memory before the first connection and when all were open and idle, bytes.
+    /// All servers' resident memory before the first connection and when all were open and idle, bytes.
     pub server_memory: Option<(u64, u64)>,
 }
 
@@ -91,6 +96,8 @@ impl Outcome {
             timeline: vec![],
             generator: ProcessUse::default(),
             servers: vec![],
+            unknown_servers: vec![],
+            unwatched: vec![],
             machine: MachineUse::default(),
             server_memory: None,
         }

@@ -36,7 +36,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         let machine = self.start_measuring();
         self.watch(Phase::Holding, Some(to), |_| false).await;
         let mut outcome = self.measured(machine, self.clock.now() - from);
-        self.end_of_record(&mut outcome);
+        self.end_of_record(&mut outcome).await;
         let findings = self.close()?;
         Ok(merged(outcome, findings).0)
     }
@@ -63,7 +63,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         if self.settings.scenario.publishes() {
             outcome.draining = self.drain().await;
         }
-        self.end_of_record(&mut outcome);
+        self.end_of_record(&mut outcome).await;
         let sending = (stopped.saturating_sub(start) / timeline::SECOND) as usize;
         outcome.seconds = outcome.timeline.iter().take(sending).map(|second| second.delivered).collect();
 
@@ -110,7 +110,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             self.until_done_or_quiet(Phase::Recovering, quiet, done).await;
         }
         let mut outcome = self.measured(machine, 0);
-        self.end_of_record(&mut outcome);
+        self.end_of_record(&mut outcome).await;
         let findings = self.close()?;
         let (mut outcome, findings) = merged(outcome, findings);
         let since = |when: u64| (when > at).then(|| when - at);
@@ -173,11 +173,13 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.servers));
     }
 
-    fn end_of_record(&mut self, outcome: &mut Outcome) {
+    async fn end_of_record(&mut self, outcome: &mut Outcome) {
         outcome.totals = self.totals();
         if let Some(recorder) = self.recorder.take() {
             outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.servers);
         }
+        let used = self.servers.used().await;
+        (outcome.servers, outcome.unknown_servers) = timeline::known(&mut outcome.timeline, used);
     }
 
     fn start_measuring(&mut self) -> Machine {
@@ -189,9 +191,8 @@ impl<I: Future<Output = ()>> Run<'_, I> {
     fn measured(&mut self, machine: Machine, window: u64) -> Outcome {
         let mut outcome = Outcome::empty(self.interrupted, window);
         outcome.generator = self.generator.used().unwrap_or_default();
-        outcome.servers = self.servers.used();
-        let server: f64 = outcome.servers.iter().map(|server| server.cores).sum();
-        outcome.machine = machine.used(outcome.generator.cores + server);
+        let servers = self.servers.end();
+        outcome.machine = machine.used(outcome.generator.cores + servers);
         outcome
     }
 }

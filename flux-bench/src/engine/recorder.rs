@@ -1,4 +1,5 @@
-use crate::watch::process::{Group, Watched};
+use crate::watch::process::Watched;
+use crate::watch::servers::Servers;
 
 use super::live::Totals;
 use super::timeline::{LONGEST, SECOND, Second};
@@ -13,7 +14,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn new(start: u64, totals: Totals, generator: &mut Watched, servers: &mut Group) -> Self {
+    pub fn new(start: u64, totals: Totals, generator: &mut Watched, servers: &mut Servers) -> Self {
         // The first sample is what the second is measured from.
         generator.sample();
         servers.sample();
@@ -21,13 +22,13 @@ impl Recorder {
     }
 
     /// Called often: a second ends with the first look after it.
-    pub fn look(&mut self, now: u64, totals: &Totals, generator: &mut Watched, servers: &mut Group) {
+    pub fn look(&mut self, now: u64, totals: &Totals, generator: &mut Watched, servers: &mut Servers) {
         while now >= self.ends {
             self.cut(totals, generator, servers);
         }
     }
 
-    fn cut(&mut self, totals: &Totals, generator: &mut Watched, servers: &mut Group) {
+    fn cut(&mut self, totals: &Totals, generator: &mut Watched, servers: &mut Servers) {
         let at = self.seconds.len();
         let before = std::mem::replace(&mut self.before, *totals);
         self.ends += SECOND;
@@ -48,7 +49,7 @@ impl Recorder {
     }
 
     /// All seconds, the last one cut short.
-    pub fn finish(mut self, totals: &Totals, generator: &mut Watched, servers: &mut Group) -> Vec<Second> {
+    pub fn finish(mut self, totals: &Totals, generator: &mut Watched, servers: &mut Servers) -> Vec<Second> {
         self.cut(totals, generator, servers);
         self.seconds
     }
@@ -61,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_second_holds_what_happened_since_the_one_before() {
-        let (mut generator, mut servers) = (Watched::new(Process::of(std::process::id())), Group::default());
+        let (mut generator, mut servers) = (Watched::new(Process::of(std::process::id())), Servers::default());
         let totals = |delivered| Totals { delivered, connected: 3, lost: 1, ..Default::default() };
         let mut recorder = Recorder::new(100, totals(10), &mut generator, &mut servers);
         recorder.look(SECOND + 99, &totals(15), &mut generator, &mut servers);

@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::plan::limits::{self, LimitError};
 use crate::plan::settings::{Driver, Scenario, Settings};
 use crate::plan::wiring::Wiring;
-use crate::watch::process::{Group, Process, Watched};
+use crate::watch::process::{Process, Watched};
+use crate::watch::servers::{Servers, WatchError};
 
 use super::connect::ConnectError;
 use super::foreign;
@@ -56,6 +57,8 @@ pub enum RunError {
     Limit(#[from] LimitError),
     #[error("{failed} of {wanted} connections to {url} could not be opened")]
     Connect { failed: u64, wanted: usize, url: String, source: Box<ConnectError> },
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     #[error("stopped before the load began")]
     Interrupted,
     #[error("the generator failed")]
@@ -73,7 +76,7 @@ pub(super) struct Run<'a, I> {
     pub(super) observer: &'a mut dyn Observer,
     interrupt: std::pin::Pin<&'a mut I>,
     pub(super) interrupted: bool,
-    pub(super) servers: Group,
+    pub(super) servers: Servers,
     pub(super) generator: Watched,
     /// From when sending or holding begins.
     pub(super) recorder: Option<Recorder>,
@@ -93,8 +96,8 @@ pub async fn run<I: Future<Output = ()>>(
     let wiring = Arc::new(Wiring::new(&settings, run));
     let (command, commands) = watch::channel(Command::Connect);
     let lives: Vec<Arc<Live>> = (0..settings.workers).map(|_| Arc::default()).collect();
-    let servers = Group::of(&settings.pids);
-    let memory_before = servers.resident();
+    let servers = Servers::begin(&settings.watched).await?;
+    let memory_before = servers.resident().await;
     let began = clock.now();
 
     let work = match settings.driver {
@@ -216,7 +219,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             let rested = self.clock.now() + REST.as_nanos() as u64;
             self.watch(Phase::Holding, Some(rested), |_| false).await;
         }
-        let memory_after = self.servers.resident();
+        let memory_after = self.servers.resident().await;
         let mut outcome = match self.settings.scenario {
             Scenario::Conns => self.hold().await?,
             scenario if scenario.recovers() => self.recover(wiring).await?,
@@ -224,6 +227,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         };
         outcome.interrupted = self.interrupted;
         outcome.connecting = outcome.connecting.saturating_sub(began);
+        outcome.unwatched = self.servers.unwatched();
         outcome.server_memory = memory_before.zip(memory_after);
         Ok(outcome)
     }

@@ -77,7 +77,10 @@ pub async fn release_on_time(mut senders: Vec<impl Scheduled>, arrival: Arrival,
         add(&bench.live.shed, shed);
         match next {
             Some(at) => alarm.sleep(Duration::from_nanos(at - now).max(TICK)).await?,
-            None => return Ok(()),
+            None => {
+                bench.live.schedule_ended();
+                return Ok(());
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::load::latency::{Buckets, Latency, Percentiles};
-use crate::watch::process::ProcessSample;
+use crate::watch::process::{ProcessSample, ProcessUse};
 
 /// Seconds that are remembered one by one: a day. A longer run goes on, its timeline ends.
 pub const LONGEST: usize = 86_400;
@@ -25,8 +25,8 @@ pub struct Second {
     pub latency: Option<Percentiles>,
     /// The same latencies for a heat map: how many fell into which bucket, ascending. See [`Buckets`].
     pub heat: Vec<(u16, u64)>,
-    /// The server's processes.
-    pub servers: Vec<ProcessSample>,
+    /// The server's processes, in the outcome's order; None for one that was not heard of.
+    pub servers: Vec<Option<ProcessSample>>,
     pub generator: Option<ProcessSample>,
 }
 
@@ -88,6 +88,22 @@ impl Seconds {
     }
 }
 
+/// The servers of which it is known what they used, and for the others why not. Seconds keep only the former's samples.
+pub fn known(timeline: &mut [Second], used: Vec<Result<ProcessUse, String>>) -> (Vec<ProcessUse>, Vec<String>) {
+    for second in timeline {
+        let mut known = used.iter().map(Result::is_ok);
+        second.servers.retain(|_| known.next().unwrap_or(false));
+    }
+    let (mut servers, mut failures) = (vec![], vec![]);
+    for one in used {
+        match one {
+            Ok(server) => servers.push(server),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    (servers, failures)
+}
+
 /// Adds what the workers measured to what the watcher counted.
 pub fn fill<'a>(timeline: &mut [Second], workers: impl IntoIterator<Item = &'a Seconds> + Clone) {
     // A second at a time: all of a long run's histograms at once would be large.
@@ -125,6 +141,16 @@ mod tests {
         let counts: Vec<u64> = timeline.iter().map(|second| second.latency.map_or(0, |found| found.count)).collect();
         assert_eq!(counts, [2, 1, 0, 1, 0]);
         assert!((timeline[0].latency.unwrap().max - 3.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_server_of_which_nothing_is_known_has_no_place_in_the_timeline() {
+        let sample = |cores| Some(ProcessSample { cores, resident: 1 });
+        let mut timeline = vec![Second { servers: vec![sample(1.0), sample(2.0), None], ..Default::default() }];
+        let used = |name: &str| Ok(ProcessUse { name: name.to_owned(), ..Default::default() });
+        let (servers, failures) = known(&mut timeline, vec![used("a"), Err("b is gone".to_owned()), used("c")]);
+        assert_eq!(servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!((failures, &timeline[0].servers), (vec!["b is gone".to_owned()], &vec![sample(1.0), None]));
     }
 
     #[test]

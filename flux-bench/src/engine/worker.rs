@@ -100,10 +100,14 @@ impl Worker {
                     let worker = Rc::clone(&self);
                     gathering = Some(spawn_local(async move { worker.gather(at).await }));
                 }
-                Command::Send { start, window } => sending = self.begin(start, window),
+                Command::Send { start, window } => {
+                    sending = self.begin(start, window);
+                    self.bench.live.begin(sending.tickers.len());
+                }
                 Command::Halt => {
                     sending.tickers.drain(..).for_each(|ticker| ticker.abort());
                     self.each_publisher(|_, publisher| publisher.dues.halt());
+                    self.bench.live.begin(0);
                 }
                 Command::Close => break,
             }

@@ -14,7 +14,8 @@ use crate::engine::tally::{Tally, Window};
 use crate::engine::{Observer, Phase, timeline};
 use crate::plan::limits::{self, LimitError};
 use crate::watch::machine::Machine;
-use crate::watch::process::{Group, Process, Watched};
+use crate::watch::process::{Process, Watched};
+use crate::watch::servers::{Servers, WatchError};
 
 use super::dial::{Dialler, TlsError};
 use super::outcome::Outcome;
@@ -43,6 +44,8 @@ pub enum RunError {
     Request(#[from] RequestError),
     #[error("{failed} of {wanted} connections to {url} could not be opened")]
     Connect { failed: u64, wanted: usize, url: String, cause: String },
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     #[error("stopped before the load began")]
     Interrupted,
     #[error("the generator failed")]
@@ -58,7 +61,7 @@ struct Run<'a, I> {
     observer: &'a mut dyn Observer,
     interrupt: Pin<&'a mut I>,
     interrupted: bool,
-    servers: Group,
+    servers: Servers,
     generator: Watched,
     /// From when sending begins.
     recorder: Option<Recorder>,
@@ -77,8 +80,8 @@ pub async fn run<I: Future<Output = ()>>(
     let settings = Arc::new(settings);
     let (command, commands) = watch::channel(Command::Connect);
     let lives: Vec<Arc<Live>> = (0..settings.workers).map(|_| Arc::default()).collect();
-    let servers = Group::of(&settings.pids);
-    let memory_before = servers.resident();
+    let servers = Servers::begin(&settings.watched).await?;
+    let memory_before = servers.resident().await;
     let mut threads = vec![];
     for (worker, live) in lives.iter().enumerate() {
         let orders = Orders {
@@ -108,9 +111,10 @@ pub async fn run<I: Future<Output = ()>>(
         recorder: None,
     };
     let began = run.connect().await?;
-    let memory_after = run.servers.resident();
+    let memory_after = run.servers.resident().await;
     let mut outcome = run.send().await?;
     outcome.connecting = outcome.connecting.saturating_sub(began);
+    outcome.unwatched = run.servers.unwatched();
     outcome.server_memory = memory_before.zip(memory_after);
     Ok(outcome)
 }
@@ -213,14 +217,15 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         if let Some(recorder) = self.recorder.take() {
             outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.servers);
         }
+        let used = self.servers.used().await;
+        (outcome.servers, outcome.unknown_servers) = timeline::known(&mut outcome.timeline, used);
         Ok(gather(outcome, findings))
     }
 
     fn measure(&mut self, outcome: &mut Outcome, machine: &Machine) {
         outcome.generator = self.generator.used().unwrap_or_default();
-        outcome.servers = self.servers.used();
-        let server: f64 = outcome.servers.iter().map(|server| server.cores).sum();
-        outcome.machine = machine.used(outcome.generator.cores + server);
+        let servers = self.servers.end();
+        outcome.machine = machine.used(outcome.generator.cores + servers);
     }
 
     /// Waits for the last answers; returns the ns from the end of sending to the last one.
@@ -237,7 +242,8 @@ impl<I: Future<Output = ()>> Run<'_, I> {
                 (last, moved) = (ended, now);
             }
             let unpaced = totals.due == 0;
-            (ended == totals.sent && (unpaced || totals.sent + totals.shed >= totals.due)) || now - moved > quiet
+            (!totals.scheduling && ended == totals.sent && (unpaced || totals.sent + totals.shed >= totals.due))
+                || now - moved > quiet
         })
         .await;
         moved - began

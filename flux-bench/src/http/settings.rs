@@ -5,6 +5,7 @@ use flux_core::api::paths;
 use serde::Serialize;
 
 use crate::plan::settings::Load;
+use crate::watch::servers::Subject;
 
 use super::address::Address;
 
@@ -86,8 +87,8 @@ pub struct Settings {
     pub seed: u64,
     /// Threads of the generator.
     pub workers: usize,
-    /// The server's processes, if they are on this machine.
-    pub pids: Vec<u32>,
+    /// The server's processes.
+    pub watched: Vec<Subject>,
 }
 
 impl Settings {
@@ -122,6 +123,6 @@ pub fn test_settings() -> Settings {
         timeout: Duration::from_secs(10),
         seed: 1,
         workers: 1,
-        pids: vec![],
+        watched: vec![],
     }
 }

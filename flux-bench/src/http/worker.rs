@@ -101,12 +101,16 @@ async fn run(orders: Orders) -> io::Result<Findings> {
         let now = *command.borrow_and_update();
         match now {
             Command::Connect => {}
-            Command::Send { start, window } => schedule = begin(&settings, start, window, &bench),
+            Command::Send { start, window } => {
+                schedule = begin(&settings, start, window, &bench);
+                bench.live.begin(usize::from(schedule.is_some()));
+            }
             Command::Halt => {
                 if let Some(schedule) = schedule.take() {
                     schedule.abort();
                 }
                 bench.queue.borrow_mut().halt();
+                bench.live.begin(0);
             }
             Command::Close => break,
         }
@@ -204,6 +208,7 @@ async fn release_on_time(bench: Rc<Bench>) -> io::Result<()> {
             Some(at) => alarm.sleep(Duration::from_nanos(at - now).max(TICK)).await?,
             None => {
                 bench.queue.borrow_mut().last();
+                bench.live.schedule_ended();
                 return Ok(());
             }
         }

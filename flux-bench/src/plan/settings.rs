@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::load::arrivals::Arrival;
+use crate::watch::servers::Subject;
 use crate::wire::control::Login;
 use crate::wire::payload::Payload;
 
@@ -75,8 +76,8 @@ pub struct Settings {
     pub workers: usize,
     /// Draining ends when nothing has arrived for so long.
     pub drain_quiet: Duration,
-    /// The server's processes, where they all are on this machine.
-    pub pids: Vec<u32>,
+    /// The server's processes.
+    pub watched: Vec<Subject>,
     pub flaw: Option<Flaw>,
 }
 
@@ -111,7 +112,7 @@ impl Settings {
             seed: 1,
             workers: 1,
             drain_quiet: Duration::from_secs(1),
-            pids: vec![],
+            watched: vec![],
             flaw: None,
         }
     }

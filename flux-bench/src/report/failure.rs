@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::engine::RunError;
 use crate::http;
+use crate::watch::servers::WatchError;
 
 pub use super::model::API_VERSION;
 
@@ -72,6 +73,7 @@ impl From<&RunError> for Failure {
         let code = match error {
             RunError::Limit(_) => "limit",
             RunError::Connect { .. } => "connect",
+            RunError::Watch(error) => return watch(error),
             RunError::Interrupted => return Failure::new(130, "interrupted", error.to_string()),
             RunError::Generator(_) => "generator",
         };
@@ -83,6 +85,17 @@ impl From<&RunError> for Failure {
     }
 }
 
+/// Said before anything runs.
+fn watch(error: &WatchError) -> Failure {
+    let hint = match error {
+        WatchError::Node(_) => {
+            "--nodes http://HOST:PORT, the HTTP API of a FLUX node; --token or FLUX_TOKEN where it asks for one"
+        }
+        WatchError::Same { .. } | WatchError::Watched { .. } => "name each once: what it uses would count twice",
+    };
+    Failure::new(1, "nodes", error.to_string()).hint(hint)
+}
+
 impl From<&http::RunError> for Failure {
     fn from(error: &http::RunError) -> Self {
         let code = match error {
@@ -90,6 +103,7 @@ impl From<&http::RunError> for Failure {
             http::RunError::Tls(_) => "tls",
             http::RunError::Request(_) => return Failure::usage(error.to_string()).caused_by(error),
             http::RunError::Connect { .. } => "connect",
+            http::RunError::Watch(error) => return watch(error),
             http::RunError::Interrupted => return Failure::new(130, "interrupted", error.to_string()),
             http::RunError::Generator(_) => "generator",
         };

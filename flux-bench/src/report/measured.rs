@@ -107,7 +107,7 @@ pub fn mqtt(identity: Identity, settings: &Settings, outcome: Outcome, environme
         targets: vec![],
         violations: vec![],
         doubts: vec![],
-        failures: vec![],
+        failures: outcome.unknown_servers.clone(),
         timeline: seconds_of(settings.warmup, &outcome.timeline),
         environment,
         audit: outcome.audit,
@@ -202,12 +202,17 @@ fn recovery(found: Recovery) -> model::Recovery {
     }
 }
 
+/// Processor seconds of all servers; None when there are none, or when one of them is not known: part of the cost is not the cost.
+pub(super) fn together(servers: &[process::ProcessUse], unknown: &[String]) -> Option<f64> {
+    (!servers.is_empty() && unknown.is_empty()).then(|| servers.iter().map(|server| server.cpu_seconds).sum())
+}
+
 fn costs(outcome: &Outcome) -> Costs {
     let delivered = Some(outcome.delivered_in_window).filter(|delivered| *delivered > 0);
     let each = |cpu_seconds: f64| delivered.map(|delivered| cpu_seconds * 1e6 / delivered as f64);
     let connections = Some(outcome.totals.connected).filter(|connected| *connected >= CONNECTIONS_TO_TELL);
     Costs {
-        server_microseconds_per_delivery: all_of(&outcome.servers).and_then(each),
+        server_microseconds_per_delivery: together(&outcome.servers, &outcome.unknown_servers).and_then(each),
         generator_microseconds_per_delivery: each(outcome.generator.cpu_seconds),
         server_microseconds_per_request: None,
         server_kilobytes_per_connection: outcome
@@ -236,7 +241,7 @@ pub(super) fn seconds_of(warmup: Duration, timeline: &[Second]) -> Timeline {
             delivered: second.delivered,
             latency: second.latency.map(|found| Spread { p50: found.p50, p99: found.p99, max: found.max }),
             heat,
-            servers: second.servers.iter().map(sample).collect(),
+            servers: second.servers.iter().map(|found| found.as_ref().map(sample)).collect(),
             generator: second.generator.as_ref().map(sample),
         }
     };
@@ -272,19 +277,14 @@ pub(super) fn latency(latency: &Latency) -> Option<Percentiles> {
 pub(super) fn process_use(used: &process::ProcessUse) -> ProcessUse {
     ProcessUse {
         name: used.name.clone(),
-        pid: Some(used.pid),
-        url: None,
+        pid: used.pid,
+        url: used.url.clone(),
         cpu_seconds: used.cpu_seconds,
         cores: used.cores,
         resident_bytes: used.resident,
         resident_peak_bytes: used.resident_peak,
         descriptors: used.descriptors,
     }
-}
-
-/// Processor seconds of all processes together; None without any.
-pub(super) fn all_of(servers: &[process::ProcessUse]) -> Option<f64> {
-    (!servers.is_empty()).then(|| servers.iter().map(|server| server.cpu_seconds).sum())
 }
 
 pub(super) fn per_second(count: u64, ns: u64) -> f64 {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use crate::alone::{Outcome, Settings};
 use crate::watch::machine::Environment;
 
-use super::measured::{Identity, all_of, latency, per_second, process_use, seconds, seconds_of};
+use super::measured::{Identity, latency, per_second, process_use, seconds, seconds_of, together};
 use super::model::{self as model, Conclusion, Connections, Costs, Latencies, LoadKind, Messages, Run, Throughput, Tool};
 
 /// What a bus alone measured as a run that is not yet judged.
@@ -51,7 +51,8 @@ pub fn alone(identity: Identity, settings: &Settings, outcome: Outcome, environm
         audit: Some(audit),
         answers: vec![],
         costs: Costs {
-            server_microseconds_per_delivery: all_of(&outcome.servers).map(|cpu| cpu * 1e6 / delivered),
+            server_microseconds_per_delivery: together(&outcome.servers, &outcome.unknown_servers)
+                .map(|cpu| cpu * 1e6 / delivered),
             generator_microseconds_per_delivery: None,
             ..Default::default()
         },
@@ -61,7 +62,7 @@ pub fn alone(identity: Identity, settings: &Settings, outcome: Outcome, environm
         targets: vec![],
         violations: vec![],
         doubts: vec![],
-        failures: vec![],
+        failures: outcome.unknown_servers,
         timeline: seconds_of(settings.warmup, &outcome.timeline),
         environment,
     }

@@ -5,7 +5,7 @@ use crate::http::settings::{READ, Settings, Workload};
 use crate::load::latency::Latency;
 use crate::watch::machine::Environment;
 
-use super::measured::{self, Identity, all_of, latency, per_second, process_use, seconds};
+use super::measured::{self, Identity, latency, per_second, process_use, seconds, together};
 use super::model::{
     self as model, AnswerCount, Conclusion, Connections, Costs, Latencies, LoadKind, Messages, Run, Throughput, Tool,
 };
@@ -115,7 +115,7 @@ fn costs(outcome: &Outcome) -> Costs {
     let answered = Some(outcome.answered_in_window).filter(|answered| *answered > 0);
     let each = |cpu_seconds: f64| answered.map(|answered| cpu_seconds * 1e6 / answered as f64);
     Costs {
-        server_microseconds_per_request: all_of(&outcome.servers).and_then(each),
+        server_microseconds_per_request: together(&outcome.servers, &outcome.unknown_servers).and_then(each),
         generator_microseconds_per_delivery: each(outcome.generator.cpu_seconds),
         ..Default::default()
     }
@@ -125,7 +125,7 @@ fn failures(outcome: &Outcome) -> Vec<String> {
     let totals = &outcome.totals;
     let (unanswered, refused) =
         (totals.sent.saturating_sub(totals.acknowledged), totals.acknowledged.saturating_sub(totals.delivered));
-    let mut found = vec![];
+    let mut found = outcome.unknown_servers.clone();
     if refused > 0 {
         found.push(format!("{refused} of {} requests were answered without success", totals.sent));
     }

@@ -1,7 +1,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::bounds::{self, Bounds};
-use super::model::{Audit, OffenceKind, Percentiles, Run, TargetRow, TargetVerdict, Tool};
+use super::model::{Audit, Costs, OffenceKind, Percentiles, ProcessUse, Run, TargetRow, TargetVerdict, Tool};
 use super::number::{bytes, figure, grouped};
 
 /// The report for people.
@@ -187,31 +187,25 @@ fn servers(run: &Run) -> Vec<String> {
     if run.servers.is_empty() {
         return vec!["SERVER       not found on this machine; if it runs here, --pid PID shows its CPU and memory".to_owned()];
     }
-    let one = run.servers.len() == 1;
-    let line = |server: &super::model::ProcessUse| {
-        let whose = match (server.pid, &server.url) {
-            (Some(pid), _) => format!("{} (pid {pid})", server.name),
-            (None, Some(url)) => format!("{} ({url})", server.name),
-            (None, None) => server.name.clone(),
-        };
-        let mut parts = vec![whose, format!("CPU {:.0}% of a core", server.cores * 100.0)];
-        let costs = &run.costs;
-        if let Some(cost) = costs.server_microseconds_per_delivery.filter(|_| one) {
-            parts.push(format!("{} µs per delivery", figure(cost)));
-        }
-        if let Some(cost) = costs.server_microseconds_per_request.filter(|_| one) {
-            parts.push(format!("{} µs per request", figure(cost)));
-        }
-        parts.push(format!("RSS {}, peak {}", bytes(server.resident_bytes as f64), bytes(server.resident_peak_bytes as f64)));
-        if let Some(each) = costs.server_kilobytes_per_connection.filter(|_| one) {
-            parts.push(format!("{} KB per connection", figure(each)));
-        }
-        if let Some(descriptors) = server.descriptors {
-            parts.push(format!("{} descriptors", grouped(descriptors)));
-        }
-        format!("SERVER       {}", parts.join(" · "))
-    };
-    run.servers.iter().map(line).collect()
+    if let [server] = run.servers.as_slice() {
+        return vec![server_line("SERVER", server.whose(), server, &run.costs)];
+    }
+    // What one of several used says nothing of what a delivery cost: that is the sum's.
+    let mut lines: Vec<String> =
+        run.servers.iter().map(|server| server_line("SERVER", server.whose(), server, &Costs::default())).collect();
+    let together = ProcessUse::together(&run.servers);
+    lines.push(server_line("SERVERS", format!("{} together", run.servers.len()), &together, &run.costs));
+    lines
+}
+
+fn server_line(label: &str, whose: String, used: &ProcessUse, costs: &Costs) -> String {
+    let mut parts = vec![whose, format!("CPU {:.0}% of a core", used.cores * 100.0)];
+    parts.extend(costs.server_microseconds_per_delivery.map(|cost| format!("{} µs per delivery", figure(cost))));
+    parts.extend(costs.server_microseconds_per_request.map(|cost| format!("{} µs per request", figure(cost))));
+    parts.push(format!("RSS {}, peak {}", bytes(used.resident_bytes as f64), bytes(used.resident_peak_bytes as f64)));
+    parts.extend(costs.server_kilobytes_per_connection.map(|each| format!("{} KB per connection", figure(each))));
+    parts.extend(used.descriptors.map(|descriptors| format!("{} descriptors", grouped(descriptors))));
+    format!("{label:<13}{}", parts.join(" · "))
 }
 
 fn generator(run: &Run) -> String {

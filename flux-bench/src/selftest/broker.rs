@@ -3,6 +3,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use rmqtt_codec::types::{Publish, QoS};
@@ -86,6 +87,11 @@ impl Books {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).committed
     }
 
+    /// Messages that publishers sent, whatever became of them.
+    pub fn taken(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).messages
+    }
+
     /// Messages that are held back, waiting for a successor.
     pub fn held(&self) -> u64 {
         let shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +149,9 @@ async fn read(mut reader: OwnedReadHalf, queue: mpsc::Sender<Packet>, shared: Ar
                     let (id, qos) = (publish.packet_id, publish.qos);
                     let (deliveries, stall) = shared.lock().ok()?.take(*publish);
                     if let Some(stall) = stall {
+                        let began = Instant::now();
                         tokio::time::sleep(stall).await;
+                        shared.lock().ok()?.committed.stalled = began.elapsed();
                     }
                     for (queue, packet) in deliveries {
                         // A subscriber that has gone misses it.

@@ -20,6 +20,8 @@ pub struct Committed {
     pub duplicated: u64,
     pub swapped: u64,
     pub forwarded: u64,
+    /// How long it stood still by its own clock: a busy machine wakes it later than planned.
+    pub stalled: Duration,
 }
 
 /// What becomes of one message.

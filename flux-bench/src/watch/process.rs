@@ -15,7 +15,10 @@ pub struct Process {
 /// A process's resources over a stretch of time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ProcessUse {
-    pub pid: u32,
+    /// None when it is on another machine.
+    pub pid: Option<u32>,
+    /// Where its figures came from, when not from the operating system.
+    pub url: Option<String>,
     pub name: String,
     pub cpu_seconds: f64,
     /// 1.0 is one core busy all the time.
@@ -99,6 +102,10 @@ impl Watched {
         Self { process, peak: process.resident().unwrap_or(0), looked: Instant::now(), started: None, sampled: None }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.pid
+    }
+
     pub fn resident(&self) -> Option<u64> {
         self.process.resident()
     }
@@ -133,7 +140,8 @@ impl Watched {
         let resident = self.process.resident()?;
         self.peak = self.peak.max(resident);
         Some(ProcessUse {
-            pid: self.process.pid,
+            pid: Some(self.process.pid),
+            url: None,
             name: self.process.name()?,
             cpu_seconds,
             cores: cpu_seconds / since.elapsed().as_secs_f64(),
@@ -141,46 +149,6 @@ impl Watched {
             resident_peak: self.peak,
             descriptors: self.process.descriptors(),
         })
-    }
-}
-
-/// The processes of the server, watched together. What cannot be said of all of them is not said: a sum without one would mislead.
-#[derive(Debug, Default)]
-pub struct Group(Vec<Watched>);
-
-impl Group {
-    pub fn of(pids: &[u32]) -> Self {
-        Self(pids.iter().map(|pid| Watched::new(Process::of(*pid))).collect())
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Of all together, bytes; None without any.
-    pub fn resident(&self) -> Option<u64> {
-        let all: Option<Vec<u64>> = self.0.iter().map(Watched::resident).collect();
-        all.filter(|all| !all.is_empty()).map(|all| all.iter().sum())
-    }
-
-    pub fn start(&mut self) {
-        self.0.iter_mut().for_each(Watched::start);
-    }
-
-    pub fn look(&mut self) {
-        self.0.iter_mut().for_each(Watched::look);
-    }
-
-    /// In their order; empty at the first.
-    pub fn sample(&mut self) -> Vec<ProcessSample> {
-        let all: Vec<Option<ProcessSample>> = self.0.iter_mut().map(Watched::sample).collect();
-        all.into_iter().collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// In their order.
-    pub fn used(&mut self) -> Vec<ProcessUse> {
-        let all: Vec<Option<ProcessUse>> = self.0.iter_mut().map(Watched::used).collect();
-        all.into_iter().collect::<Option<_>>().unwrap_or_default()
     }
 }
 

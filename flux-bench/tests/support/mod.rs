@@ -24,6 +24,7 @@ pub struct Server {
 }
 
 impl Server {
+    #[allow(dead_code, reason = "not every test program needs it")]
     pub fn start() -> Self {
         Self::start_with(&[])
     }

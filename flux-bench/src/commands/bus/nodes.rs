@@ -15,6 +15,7 @@ use crate::report::progress::Progress;
 use crate::search::Limit;
 use crate::verdict::slo::{Slo, demand};
 use crate::verdict::{judge::judge, target};
+use crate::watch::servers;
 use crate::wire::payload::Payload;
 
 use super::contender::Contender;
@@ -120,7 +121,7 @@ impl<'a> Stand<'a> {
             seed,
             workers: cores.min(WORKERS).min(2 * pairs),
             drain_quiet: Duration::from_secs(3),
-            pids: self.bed.processes().into_iter().map(|(_, pid)| pid).collect(),
+            watched: self.bed.processes().into_iter().map(|(_, pid)| servers::Subject::Process(pid)).collect(),
             ..Settings::plain(Scenario::Pair, servers)
         }
     }

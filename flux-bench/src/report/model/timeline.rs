@@ -28,8 +28,8 @@ pub struct Point {
     pub latency: Option<Spread>,
     /// Deliveries by latency, one count for each of `heatMilliseconds`.
     pub heat: Vec<u64>,
-    /// In the order of the run's `servers`.
-    pub servers: Vec<ProcessSample>,
+    /// In the order of the run's `servers`; null where one was not heard of.
+    pub servers: Vec<Option<ProcessSample>>,
     pub generator: Option<ProcessSample>,
 }
 

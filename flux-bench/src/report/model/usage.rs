@@ -20,6 +20,29 @@ pub struct ProcessUse {
     pub descriptors: Option<u64>,
 }
 
+impl ProcessUse {
+    /// Its name and where it is.
+    pub fn whose(&self) -> String {
+        match (self.pid, &self.url) {
+            (Some(pid), _) => format!("{} (pid {pid})", self.name),
+            (None, Some(url)) => format!("{} ({url})", self.name),
+            (None, None) => self.name.clone(),
+        }
+    }
+
+    /// The sum. Its peak is that of the parts, which need not have been at one time; descriptors are known where all are.
+    pub fn together(all: &[Self]) -> Self {
+        Self {
+            cpu_seconds: all.iter().map(|one| one.cpu_seconds).sum(),
+            cores: all.iter().map(|one| one.cores).sum(),
+            resident_bytes: all.iter().map(|one| one.resident_bytes).sum(),
+            resident_peak_bytes: all.iter().map(|one| one.resident_peak_bytes).sum(),
+            descriptors: all.iter().map(|one| one.descriptors).sum(),
+            ..Self::default()
+        }
+    }
+}
+
 /// The same of one second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -85,7 +85,7 @@ mod tests {
                 delivered: 50_000,
                 latency: Some(Spread { p50: 1.0, p99: 2.0, max: 4.0 }),
                 heat: vec![10, 1_000, 3],
-                servers: vec![ProcessSample { cores: 0.8, resident_bytes: 20_000_000 }],
+                servers: vec![Some(ProcessSample { cores: 0.8, resident_bytes: 20_000_000 })],
                 ..Default::default()
             })
             .collect();

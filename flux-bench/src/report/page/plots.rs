@@ -202,7 +202,7 @@ fn processes(medians: &[(&str, &Run)], of: impl Fn(&crate::report::model::Proces
                 (_, 1) => (*label).to_owned(),
                 _ => format!("{label}: {}", server.name),
             };
-            let found = points().filter_map(|point| Some((point.at_seconds, of(point.servers.get(number)?)))).collect();
+            let found = points().filter_map(|point| Some((point.at_seconds, of(point.servers.get(number)?.as_ref()?)))).collect();
             let class = if medians.len() == 1 { format!("c{number}") } else { format!("c{index}") };
             lines.push(Line { name, class, points: found });
         }

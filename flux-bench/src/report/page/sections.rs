@@ -1,7 +1,7 @@
 use super::text::{badge, escape, section, table};
 use crate::report::bounds::{self, Bounds};
 use crate::report::figures::FIGURES;
-use crate::report::model::{Audit, Percentiles, Run};
+use crate::report::model::{Audit, Percentiles, ProcessUse, Run};
 use crate::report::number::{bytes, figure, grouped};
 use crate::report::series::Series;
 use crate::report::{side, table as plain};
@@ -225,17 +225,15 @@ pub fn environment(ours: &Series<'_>) -> String {
         ),
         ("Seed", settings.seed.to_string()),
     ];
+    let used = |whose: String, used: &ProcessUse| {
+        format!("{whose}: {:.0}% of a core, peak {}", used.cores * 100.0, bytes(used.resident_peak_bytes as f64))
+    };
     for server in &run.servers {
-        let whose = server.pid.map_or_else(|| server.url.clone().unwrap_or_default(), |pid| format!("pid {pid}"));
-        pairs.push((
-            "Server process",
-            format!(
-                "{} ({whose}): {:.0}% of a core, peak {}",
-                server.name,
-                server.cores * 100.0,
-                bytes(server.resident_peak_bytes as f64)
-            ),
-        ));
+        pairs.push(("Server process", used(server.whose(), server)));
+    }
+    if run.servers.len() > 1 {
+        let together = ProcessUse::together(&run.servers);
+        pairs.push(("Servers together", used(format!("{} processes", run.servers.len()), &together)));
     }
     pairs.push(("Generator", format!("{:.0}% of a core", run.generator.cores * 100.0)));
     if let Some(busy) = run.machine.busy {
