@@ -185,7 +185,9 @@ fn answers(run: &Run) -> Option<String> {
 
 fn servers(run: &Run) -> Vec<String> {
     if run.servers.is_empty() {
-        return vec!["SERVER       not found on this machine; if it runs here, --pid PID shows its CPU and memory".to_owned()];
+        return vec![
+            "SERVER       not on this machine or not visible; --pid PID or --nodes URL shows its CPU and memory".to_owned(),
+        ];
     }
     if let [server] = run.servers.as_slice() {
         return vec![server_line("SERVER", server.whose(), server, &run.costs)];

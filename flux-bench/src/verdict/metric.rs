@@ -31,7 +31,7 @@ impl Metric {
 
     /// The figure, or why the run has none.
     pub fn of(self, run: &Run) -> Result<f64, &'static str> {
-        const NO_SERVER: &str = "needs --pid: the server's process is not known";
+        const NO_SERVER: &str = "needs --pid or --nodes: the server's process is not known";
         match self {
             Metric::DeliveriesPerSecond => run.throughput.deliveries_per_second.ok_or("the run delivers nothing"),
             Metric::RequestsPerSecond => run.throughput.requests_per_second.ok_or("the run makes no requests"),

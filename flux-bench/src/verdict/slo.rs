@@ -105,7 +105,7 @@ impl Measure {
             },
             Measure::Metric(metric) => metric.of(run),
             Measure::Rate => run.headline_rate().ok_or("the run moves nothing"),
-            Measure::ServerCores => run.server_cores().ok_or("needs --pid: the server's process is not known"),
+            Measure::ServerCores => run.server_cores().ok_or("needs --pid or --nodes: the server's process is not known"),
             Measure::Troubles { of, share } => {
                 let (count, all) = of.count(run)?;
                 Ok(if share { count as f64 * 100.0 / all.max(1) as f64 } else { count as f64 })
