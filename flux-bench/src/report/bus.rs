@@ -148,7 +148,8 @@ fn remarks(series: &[Series<'_>]) -> Vec<String> {
         }
     }
     let runs = || series.iter().flat_map(|series| &series.runs);
-    let limits = series.iter().filter_map(|series| Some((series.label, series.median().throughput.redis_limit_per_second?)));
+    let full = series.iter().filter(|series| series.median().settings.load == LoadKind::Unpaced);
+    let limits = full.filter_map(|series| Some((series.label, series.median().throughput.redis_limit_per_second?)));
     let limits: Vec<String> = limits.map(|(label, limit)| format!("{} ({label})", figure(limit))).collect();
     if !limits.is_empty() {
         lines.push(format!("note: redis-benchmark's commands per second on the same Redis, pipelined: {}", limits.join(", ")));

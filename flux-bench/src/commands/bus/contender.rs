@@ -10,10 +10,22 @@ pub struct Contender {
     pub bus: &'static str,
     /// The share of subscribers on another node than their publisher's; None where there is one node.
     pub across: Option<f64>,
-    /// Of the paced run, messages per second: half of what the first unpaced one reached, the same in every round.
+    /// Of the paced run, messages per second: from what the first unpaced one reached, the same in every round.
     pub paced: Option<f64>,
     /// A search found no rate for it, and what ended the search.
     pub unfound: Option<Limit>,
+}
+
+impl Contender {
+    /// The messages per second for which the design names a latency.
+    pub fn design_rate(&self) -> f64 {
+        match self.bus {
+            "memory" => 100_000.0,
+            "pubsub" => 50_000.0,
+            "streams" => 30_000.0,
+            _ => 80_000.0,
+        }
+    }
 }
 
 /// How much of its traffic a hybrid bus keeps within a node in the design's own example.

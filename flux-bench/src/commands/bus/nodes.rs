@@ -43,7 +43,7 @@ struct Stand<'a> {
     round: u32,
 }
 
-/// One bus in one round: as fast as it goes, and then at half of that; or as the user said.
+/// One bus in one round: as fast as it goes, and then at the design's rate or half of what it reached; or as the user said.
 pub async fn turn(contender: &mut Contender, arguments: &BusArguments, round: u32) -> Result<Vec<Run>, Failure> {
     let stand = Stand::build(contender, arguments, round).await?;
     let (mut runs, mut unfound) = (vec![], None);
@@ -61,7 +61,10 @@ pub async fn turn(contender: &mut Contender, arguments: &BusArguments, round: u3
             let run = stand.run(Load::Unpaced, &format!("{} max", contender.label)).await?;
             let reached = run.throughput.deliveries_per_second.unwrap_or_default();
             runs.push(run);
-            let half = contender.paced.or(Some((reached / 2.0).round()).filter(|half| *half >= 1.0));
+            // The design names a latency at a rate; what can be carried beyond that is beside the point. A machine that reaches
+            // less than twice that rate is not to be full.
+            let half = (reached / 2.0).round().min(contender.design_rate());
+            let half = contender.paced.or(Some(half).filter(|half| *half >= 1.0));
             half.filter(|_| arguments.rate.is_none())
         }
     };

@@ -107,8 +107,8 @@ fn latency_over_load(series: &[Series<'_>]) -> Option<String> {
     let y = Axis::logarithmic(lines.iter().flat_map(|line| &line.points).map(|point| point.1))?;
     Some(draw(
         &Plot {
-            title: "p99 at half load and when full",
-            about: "ms, over deliveries per second",
+            title: "p99 when paced and when full",
+            about: "ms, from when due (full: from when sent), over deliveries per second",
             x: Axis::linear(0.0, most),
             y,
             x_label: &short,
@@ -123,7 +123,8 @@ fn latency_over_load(series: &[Series<'_>]) -> Option<String> {
 
 /// What redis-benchmark reached, where it was asked.
 pub fn limits(series: &[Series<'_>]) -> String {
-    let found = series.iter().filter_map(|series| Some((series.label, series.median().throughput.redis_limit_per_second?)));
+    let full = series.iter().filter(|series| series.median().settings.load == LoadKind::Unpaced);
+    let found = full.filter_map(|series| Some((series.label, series.median().throughput.redis_limit_per_second?)));
     let rows: Vec<Vec<String>> = found.map(|(label, limit)| vec![escape(label), format!("{}/s", figure(limit))]).collect();
     match rows.is_empty() {
         true => String::new(),

@@ -5,6 +5,7 @@ use crate::report::model::{Audit, Percentiles, ProcessUse, Run};
 use crate::report::number::{bytes, figure, grouped};
 use crate::report::series::Series;
 use crate::report::{side, table as plain};
+use crate::verdict::judge::loses;
 
 /// What the page is opened for: the result, in one look.
 pub fn verdict(ours: &Series<'_>, all: &[Series<'_>]) -> String {
@@ -151,7 +152,7 @@ pub fn audit(series: &[Series<'_>]) -> String {
         .map(|(label, run, audit)| {
             let mut row = vec![escape(label)];
             row.extend([audit.sent, audit.acknowledged, audit.delivered].map(grouped));
-            let forbidden = [audit.qos > 0, audit.qos != 1, true, true];
+            let forbidden = [audit.qos > 0 && !loses(run), audit.qos != 1, true, true];
             let counts = [audit.lost, audit.duplicated, audit.reordered, audit.unexpected];
             row.extend(counts.into_iter().zip(forbidden).map(|(count, forbidden)| match (count, forbidden) {
                 (0, _) => "0".to_owned(),
