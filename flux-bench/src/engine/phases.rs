@@ -9,8 +9,8 @@ use crate::watch::machine::Machine;
 use super::live::Totals;
 use super::orders::{Command, Findings};
 use super::outcome::{Outcome, Recovery};
-use super::recorder::Recorder;
-use super::run::{Phase, REST, Run, RunError};
+use super::run::{Run, RunError};
+use super::supervisor::{Phase, REST};
 use super::tally::{Tally, Window};
 use super::timeline;
 
@@ -30,12 +30,12 @@ fn ns(duration: Duration) -> u64 {
 impl<I: Future<Output = ()>> Run<'_, I> {
     /// Nothing is sent but pings.
     pub(super) async fn hold(&mut self) -> Result<Outcome, RunError> {
-        let from = self.clock.now();
+        let from = self.supervisor.clock.now();
         let to = from + ns(self.settings.duration);
-        self.record_from(from);
-        let machine = self.start_measuring();
-        self.watch(Phase::Holding, Some(to), |_| false).await;
-        let mut outcome = self.measured(machine, self.clock.now() - from);
+        self.supervisor.record_from(from);
+        let machine = self.supervisor.start_measuring();
+        self.supervisor.watch(Phase::Holding, Some(to), |_| false).await;
+        let mut outcome = self.measured(&machine, self.supervisor.clock.now() - from);
         self.end_of_record(&mut outcome).await;
         let findings = self.close()?;
         Ok(merged(outcome, findings).0)
@@ -44,19 +44,19 @@ impl<I: Future<Output = ()>> Run<'_, I> {
     /// Publishers send by their schedule or as fast as they can, for a while.
     pub(super) async fn send(&mut self, wiring: &Wiring) -> Result<Outcome, RunError> {
         // A moment ahead, so that no worker starts late.
-        let start = self.clock.now() + ns(Duration::from_millis(50));
+        let start = self.supervisor.clock.now() + ns(Duration::from_millis(50));
         let from = start + ns(self.settings.warmup);
         let window = Window { from, to: from + ns(self.settings.duration) };
         self.tell(Command::Send { start, window });
 
-        self.record_from(start);
-        let mut going = self.watch(Phase::WarmingUp, Some(from), |_| false).await;
-        let machine = self.start_measuring();
+        self.supervisor.record_from(start);
+        let mut going = self.supervisor.watch(Phase::WarmingUp, Some(from), |_| false).await;
+        let machine = self.supervisor.start_measuring();
         if going {
-            going = self.watch(Phase::Running, Some(window.to), |_| false).await;
+            going = self.supervisor.watch(Phase::Running, Some(window.to), |_| false).await;
         }
-        let stopped = self.clock.now().min(window.to);
-        let mut outcome = self.measured(machine, stopped.saturating_sub(from));
+        let stopped = self.supervisor.clock.now().min(window.to);
+        let mut outcome = self.measured(&machine, stopped.saturating_sub(from));
         if !going {
             self.tell(Command::Halt);
         }
@@ -78,28 +78,28 @@ impl<I: Future<Output = ()>> Run<'_, I> {
     /// Messages are stored while their subscribers are away; then all subscribers come at once.
     pub(super) async fn recover(&mut self, wiring: &Wiring) -> Result<Outcome, RunError> {
         let storm = self.settings.scenario == Scenario::Storm;
-        let recorded = self.clock.now();
-        self.record_from(recorded);
+        let recorded = self.supervisor.clock.now();
+        self.supervisor.record_from(recorded);
         let mut going = true;
         if storm {
             going = self.tell_and_wait(Command::Scatter, Phase::Filling).await;
             // Until the server has noticed that they are gone.
-            let rested = self.clock.now() + ns(REST);
-            going = going && self.watch(Phase::Filling, Some(rested), |_| false).await;
+            let rested = self.supervisor.clock.now() + ns(REST);
+            going = going && self.supervisor.watch(Phase::Filling, Some(rested), |_| false).await;
         }
         let each = if storm { self.settings.queued } else { 1 };
         let wanted: u64 = wiring.publishers.iter().map(|publisher| publisher.topics.len() as u64 * each).sum();
-        let filling = self.clock.now();
+        let filling = self.supervisor.clock.now();
         if going {
             self.tell(Command::Fill);
             let quiet = ns(self.settings.drain_quiet.max(CONNECTING_QUIET));
             let done = move |totals: &Totals| totals.sent >= wanted && totals.acknowledged >= totals.asked;
             going = self.until_done_or_quiet(Phase::Filling, |_| quiet, done).await;
         }
-        let filled = self.clock.now() - filling;
+        let filled = self.supervisor.clock.now() - filling;
 
-        let machine = self.start_measuring();
-        let at = self.clock.now();
+        let machine = self.supervisor.start_measuring();
+        let at = self.supervisor.clock.now();
         let clients = self.settings.subscribers as u64;
         if going {
             self.tell(Command::Gather { at, recorded });
@@ -109,7 +109,7 @@ impl<I: Future<Output = ()>> Run<'_, I> {
             let done = move |totals: &Totals| all_there(totals) && totals.delivered >= totals.owed;
             self.until_done_or_quiet(Phase::Recovering, quiet, done).await;
         }
-        let mut outcome = self.measured(machine, 0);
+        let mut outcome = self.measured(&machine, 0);
         self.end_of_record(&mut outcome).await;
         let findings = self.close()?;
         let (mut outcome, findings) = merged(outcome, findings);
@@ -136,63 +136,49 @@ impl<I: Future<Output = ()>> Run<'_, I> {
         quiet: impl Fn(&Totals) -> u64,
         done: impl Fn(&Totals) -> bool,
     ) -> bool {
-        let clock = self.clock;
+        let clock = self.supervisor.clock;
         let (mut last, mut moved) = (Totals::default(), clock.now());
         let until = moved + ns(LONGEST_RECOVERY);
-        self.watch(phase, Some(until), |totals| {
-            let now = clock.now();
-            if *totals != last {
-                (last, moved) = (*totals, now);
-            }
-            done(totals) || now - moved > quiet(totals)
-        })
-        .await
+        self.supervisor
+            .watch(phase, Some(until), |totals| {
+                let now = clock.now();
+                if *totals != last {
+                    (last, moved) = (*totals, now);
+                }
+                done(totals) || now - moved > quiet(totals)
+            })
+            .await
     }
 
     /// Waits for what is owed; returns the ns from the end of sending to the last arrival.
     async fn drain(&mut self) -> u64 {
-        let began = self.clock.now();
+        let began = self.supervisor.clock.now();
         let until = began + ns(LONGEST_DRAIN);
-        let clock = self.clock;
+        let clock = self.supervisor.clock;
         let (mut last, mut moved) = (Totals::default(), began);
         // An interrupted run drains briefly: the user waits.
-        let quiet = ns(self.settings.drain_quiet.min(if self.interrupted { REST } else { LONGEST_DRAIN }));
-        self.watch(Phase::Draining, Some(until), |totals| {
-            let now = clock.now();
-            if (totals.delivered, totals.acknowledged) != (last.delivered, last.acknowledged) {
-                (last, moved) = (*totals, now);
-            }
-            totals.settled() || now - moved > quiet
-        })
-        .await;
+        let quiet = ns(self.settings.drain_quiet.min(if self.supervisor.interrupted { REST } else { LONGEST_DRAIN }));
+        self.supervisor
+            .watch(Phase::Draining, Some(until), |totals| {
+                let now = clock.now();
+                if (totals.delivered, totals.acknowledged) != (last.delivered, last.acknowledged) {
+                    (last, moved) = (*totals, now);
+                }
+                totals.settled() || now - moved > quiet
+            })
+            .await;
         moved - began
     }
 
-    fn record_from(&mut self, start: u64) {
-        let totals = self.totals();
-        self.recorder = Some(Recorder::new(start, totals, &mut self.generator, &mut self.servers));
-    }
-
     async fn end_of_record(&mut self, outcome: &mut Outcome) {
-        outcome.totals = self.totals();
-        if let Some(recorder) = self.recorder.take() {
-            outcome.timeline = recorder.finish(&outcome.totals, &mut self.generator, &mut self.servers);
-        }
-        let used = self.servers.used().await;
-        (outcome.servers, outcome.unknown_servers) = timeline::known(&mut outcome.timeline, used);
+        outcome.totals = self.supervisor.totals();
+        let record = self.supervisor.end_of_record(&outcome.totals).await;
+        (outcome.timeline, outcome.servers, outcome.unknown_servers) = (record.timeline, record.servers, record.unknown_servers);
     }
 
-    fn start_measuring(&mut self) -> Machine {
-        self.generator.start();
-        self.servers.start();
-        Machine::look()
-    }
-
-    fn measured(&mut self, machine: Machine, window: u64) -> Outcome {
-        let mut outcome = Outcome::empty(self.interrupted, window);
-        outcome.generator = self.generator.used().unwrap_or_default();
-        let servers = self.servers.end();
-        outcome.machine = machine.used(outcome.generator.cores + servers);
+    fn measured(&mut self, machine: &Machine, window: u64) -> Outcome {
+        let mut outcome = Outcome::empty(self.supervisor.interrupted, window);
+        (outcome.generator, outcome.machine) = self.supervisor.measured(machine);
         outcome
     }
 }
