@@ -18,20 +18,20 @@ impl Scripts {
     pub fn new(keys: &BusKeys) -> Self {
         Scripts {
             join: Script::new(concat!(
-                include_str!("scripts/end.lua"),
+                include_str!("scripts/life.lua"),
                 include_str!("scripts/roll.lua"),
                 include_str!("scripts/join.lua")
             )),
             beat: Script::new(concat!(
-                include_str!("scripts/end.lua"),
+                include_str!("scripts/life.lua"),
                 include_str!("scripts/roll.lua"),
                 include_str!("scripts/beat.lua")
             )),
-            tell: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/tell.lua"))),
-            returned: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/returned.lua"))),
-            leave: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/leave.lua"))),
+            tell: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/tell.lua"))),
+            returned: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/returned.lua"))),
+            leave: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/leave.lua"))),
             settle: Script::new(include_str!("scripts/settle.lua")),
-            announce: Script::new(concat!(include_str!("scripts/end.lua"), include_str!("scripts/announce.lua"))),
+            announce: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/announce.lua"))),
             keys: keys.for_scripts(),
         }
     }

@@ -1,6 +1,6 @@
 -- ARGV: node, generation, number of this telling, then subscription and terms (empty: the route is taken back) in turns
 -- Answers: the word `lost`, or the place of the change in the feed and then node, generation of every member.
-if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[2] or not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'lost' } end
+if flux_lost(ARGV[1], ARGV[2]) then return { 'lost' } end
 local routes = KEYS[5] .. ':' .. ARGV[1] .. ':' .. ARGV[2]
 local fields = {}
 for at = 4, #ARGV, 2 do
@@ -18,11 +18,4 @@ for at = 4, #ARGV, 2 do
     fields[#fields + 1] = terms
 end
 redis.call('HSET', KEYS[3] .. ':told', ARGV[1], ARGV[3])
-local answer = { flux_change('node', ARGV[1], 'generation', ARGV[2], unpack(fields)) }
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-    if id ~= '' then
-        answer[#answer + 1] = id
-        answer[#answer + 1] = redis.call('HGET', KEYS[3], id) or '0'
-    end
-end
-return answer
+return flux_members({ flux_change('node', ARGV[1], 'generation', ARGV[2], unpack(fields)) })
