@@ -4,6 +4,7 @@
 
 mod follow;
 mod mqtt;
+mod program;
 mod server;
 mod tool;
 
