@@ -40,15 +40,16 @@ impl TestCluster {
         self.servers.iter().map(|server| format!("redis://127.0.0.1:{}", server.port())).collect::<Vec<_>>().join(",")
     }
 
-    /// Every running node sees every slot served, and every replica follows its primary.
+    /// Every running node sees every slot served, and every replica follows its primary, by the word of both: a primary takes a write
+    /// for one that no copy is to be had of while it still sends its replica what it has.
     pub fn wait_until_well(&self) {
-        for server in self.servers.iter().filter(|server| server.is_running()) {
-            until("the Cluster is well", || {
-                let replication = server.cli(&["info", "replication"]);
-                let follows = replication.contains("role:master") || replication.contains("master_link_status:up");
-                follows && server.cli(&["cluster", "info"]).contains("cluster_state:ok")
-            });
-        }
+        let well = |server: &TestRedis| {
+            let replication = server.cli(&["info", "replication"]);
+            let follows = replication.contains("role:master") || replication.contains("master_link_status:up");
+            let followed = replication.lines().filter(|line| line.contains(",state=")).all(|line| line.contains("state=online"));
+            follows && followed && server.cli(&["cluster", "info"]).contains("cluster_state:ok")
+        };
+        until("the Cluster is well", || self.servers.iter().filter(|server| server.is_running()).all(well));
     }
 
     /// The place in `servers` of the primary that holds `key`, as a running node sees it.

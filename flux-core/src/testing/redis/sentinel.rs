@@ -14,7 +14,8 @@ impl TestSentinel {
         let primary = TestRedis::with(&["--repl-diskless-sync-delay", "0"]);
         let port = primary.port().to_string();
         let replica = TestRedis::with(&["--replicaof", "127.0.0.1", &port]);
-        until("the replica follows", || replica.cli(&["info", "replication"]).contains("master_link_status:up"));
+        // The primary says so last: before that it takes a write for one that no copy is to be had of.
+        until("the primary has its replica", || primary.cli(&["info", "replication"]).contains("state=online"));
         let sentinel = TestRedis::launch_sentinel(|own| {
             format!(
                 "port {own}\nbind 127.0.0.1\nsentinel monitor {SERVICE} 127.0.0.1 {port} 1\n\
