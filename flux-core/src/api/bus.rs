@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{NodeState, Time};
+use super::{NodeState, RedisHealth};
 
 /// The bus: what carries events from publishers to subscribers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,26 +73,6 @@ pub struct Inbox {
     /// Batches that wait, in all lanes.
     pub waiting: u64,
     pub lanes: Vec<u64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
-pub struct RedisHealth {
-    /// `single`, `sentinel`, `cluster`.
-    pub kind: String,
-    pub connected: bool,
-    /// Since when it is as it is.
-    pub since: Time,
-    pub error: Option<String>,
-    /// Since the start.
-    pub commands: u64,
-    /// Round trips: commands travel together.
-    pub batches: u64,
-    /// Refused by Redis, or without an answer.
-    pub failed: u64,
-    /// Of the commands since the start, from sending to the answer.
-    pub p50_seconds: f64,
-    pub p99_seconds: f64,
 }
 
 /// What the subscribers of one node ask of the others.

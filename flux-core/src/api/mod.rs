@@ -15,6 +15,7 @@ mod page;
 pub mod paths;
 mod payload;
 mod problem;
+mod redis;
 mod retained;
 mod sessions;
 mod subscriptions;
@@ -22,7 +23,7 @@ mod time;
 mod traces;
 
 pub use alarms::{Alarm, AlarmQuery, Severity};
-pub use bus::{BusCluster, BusInfo, BusPeer, BusRoute, Inbox, RedisHealth, RouteQuery};
+pub use bus::{BusCluster, BusInfo, BusPeer, BusRoute, Inbox, RouteQuery};
 pub use clients::{Client, ClientQuery};
 pub use config::{ConfigKey, EffectiveValue};
 pub use durable::DurableInfo;
@@ -35,6 +36,7 @@ pub use nodes::{Flow, Listener, Node, NodeList, NodeState, Process, Storage, Tra
 pub use page::{List, Page};
 pub use payload::{Encoding, PayloadError, decode_payload, encode_payload};
 pub use problem::{Code, FieldError, Problem};
+pub use redis::{RedisFinding, RedisHealth, RedisInfo, RedisServer};
 pub use retained::{Retained, RetainedQuery};
 pub use sessions::{Connection, Depth, Disconnected, Protocol, Session, SessionQuery, SessionSummary, Transport, Will};
 pub use subscriptions::{SubscriptionInfo, SubscriptionQuery};

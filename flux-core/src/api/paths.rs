@@ -21,6 +21,7 @@ pub const EVENTS: &str = "/api/v1/events";
 pub const EVENTS_TAIL: &str = "/api/v1/events/tail";
 pub const BUS: &str = "/api/v1/bus";
 pub const BUS_ROUTES: &str = "/api/v1/bus/routes";
+pub const REDIS: &str = "/api/v1/redis";
 pub const DURABLE: &str = "/api/v1/durable";
 pub const ALARMS: &str = "/api/v1/alarms";
 pub const CONFIG: &str = "/api/v1/config";
@@ -51,6 +52,7 @@ pub const ALL: &[&str] = &[
     EVENTS_TAIL,
     BUS,
     BUS_ROUTES,
+    REDIS,
     DURABLE,
     ALARMS,
     CONFIG,

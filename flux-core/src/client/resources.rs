@@ -6,8 +6,8 @@ use super::{Client, ClientError};
 use crate::api::paths;
 use crate::api::{
     Alarm, AlarmQuery, BusInfo, BusRoute, Client as ConnectedClient, ClientQuery, ConfigKey, Disconnected, DurableInfo,
-    EffectiveValue, Event, Health, List, Node, NodeList, Page, Ready, Retained, RetainedQuery, RouteQuery, Session, SessionQuery,
-    SessionSummary, StartTrace, SubscriptionInfo, SubscriptionQuery, Trace,
+    EffectiveValue, Event, Health, List, Node, NodeList, Page, Ready, RedisInfo, Retained, RetainedQuery, RouteQuery, Session,
+    SessionQuery, SessionSummary, StartTrace, SubscriptionInfo, SubscriptionQuery, Trace,
 };
 
 type Answer<T> = Result<T, ClientError>;
@@ -86,6 +86,11 @@ impl Client {
 
     pub async fn bus_routes(&self, query: &RouteQuery) -> Answer<Page<BusRoute>> {
         self.query(paths::BUS_ROUTES, query).await
+    }
+
+    /// Asks every server of Redis: takes some seconds if one does not answer.
+    pub async fn redis(&self) -> Answer<RedisInfo> {
+        self.get(paths::REDIS).await
     }
 
     pub async fn durable(&self) -> Answer<DurableInfo> {

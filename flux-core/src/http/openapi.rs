@@ -11,7 +11,7 @@ use utoipa::openapi::{ContentBuilder, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::probes;
-use super::v1::{alarms, bus, clients, config, durable, events, nodes, retained, sessions, subscriptions, traces};
+use super::v1::{alarms, bus, clients, config, durable, events, nodes, redis, retained, sessions, subscriptions, traces};
 use crate::api::{Dropped, Problem, TraceRecord, paths};
 
 #[derive(OpenApi)]
@@ -26,7 +26,7 @@ use crate::api::{Dropped, Problem, TraceRecord, paths};
         (name = "events", description = "Publish, look back, watch."),
         (name = "sessions", description = "Clients, what the server keeps for them, what they subscribe to."),
         (name = "retained", description = "The last message of a topic."),
-        (name = "nodes", description = "The server itself: nodes, bus, durable store."),
+        (name = "nodes", description = "The server itself: nodes, bus, Redis, durable store."),
         (name = "operation", description = "Alarms, configuration, traces."),
         (name = "probes", description = "For those who watch the process."),
     ),
@@ -36,7 +36,7 @@ use crate::api::{Dropped, Problem, TraceRecord, paths};
         clients::list, clients::show,
         subscriptions::list,
         retained::list, retained::show, retained::delete,
-        nodes::list, nodes::show, bus::show, bus::routes, durable::show,
+        nodes::list, nodes::show, bus::show, bus::routes, redis::show, durable::show,
         alarms::list, config::effective, config::reference,
         traces::list, traces::start, traces::stop, traces::tail,
         probes::health, probes::ready, probes::metrics, serve,

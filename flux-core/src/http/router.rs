@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use super::error::Error;
 use super::guard::guard;
 use super::state::App;
-use super::v1::{alarms, bus, clients, config, durable, events, nodes, retained, sessions, subscriptions, traces};
+use super::v1::{alarms, bus, clients, config, durable, events, nodes, redis, retained, sessions, subscriptions, traces};
 use super::{openapi, pages, probes};
 use crate::api::paths;
 
@@ -34,6 +34,7 @@ pub(super) fn router(app: App) -> Router {
         .route(paths::EVENTS_TAIL, get(events::tail))
         .route(paths::BUS, get(bus::show))
         .route(paths::BUS_ROUTES, get(bus::routes))
+        .route(paths::REDIS, get(redis::show))
         .route(paths::DURABLE, get(durable::show))
         .route(paths::ALARMS, get(alarms::list))
         .route(paths::CONFIG, get(config::effective))

@@ -16,6 +16,7 @@ use crate::hook::Identity;
 use crate::ingress::Ingress;
 use crate::lifecycle::Tasks;
 use crate::mqtt::admin::SessionAdmin;
+use crate::redis::{Copies, Redis};
 use crate::telemetry::{Alarms, Exposition, Metrics, Traces};
 use crate::types::{ClientId, NodeId, Timestamp};
 
@@ -41,6 +42,8 @@ pub struct Dependencies {
     pub bus: Arc<dyn EventBus>,
     /// Where the bus crosses nodes.
     pub member: Option<Arc<DistributedBus>>,
+    /// Where one is configured, with what acknowledgements wait for in it.
+    pub redis: Option<(Redis, Copies)>,
     pub store: Arc<dyn DurableStore>,
     pub sessions: Arc<dyn SessionAdmin>,
     pub metrics: Arc<Metrics>,

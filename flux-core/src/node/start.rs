@@ -207,6 +207,7 @@ impl Node {
             ingress,
             bus,
             member: membership.member.clone(),
+            redis: redis.clone().map(|redis| (redis, settings::copies(config))),
             store: store.clone(),
             sessions: server.clone(),
             metrics: metrics.clone(),

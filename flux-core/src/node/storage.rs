@@ -10,7 +10,7 @@ use crate::api::Severity;
 use crate::config::{BusKind, Config, StoreKind};
 use crate::durable::{DiskStore, DurableStore, Options, RedisStore};
 use crate::lifecycle::Tasks;
-use crate::redis::Redis;
+use crate::redis::{Inspected, Redis, Risk};
 use crate::telemetry::{Alarms, Cause, Figure, FigureKind, Metrics};
 use crate::types::{AckLevel, NodeId};
 
@@ -31,23 +31,7 @@ impl Connected {
             BusKind::Memory => StartError::Redis { servers, problem },
             _ => StartError::unreachable(&servers, &problem),
         })?;
-        match redis.inspect().await {
-            Ok(findings) => {
-                for finding in &findings {
-                    tracing::warn!(
-                        server = finding.server,
-                        problem = finding.problem,
-                        fix = finding.fix,
-                        "check how Redis is set up"
-                    );
-                }
-                let serious: Vec<String> = findings.iter().filter(|finding| finding.loses).map(ToString::to_string).collect();
-                if !serious.is_empty() {
-                    alarms.raise(Cause::RedisSettings, Severity::Warning, serious.join("\n"));
-                }
-            }
-            Err(error) => tracing::warn!(%error, "how Redis is set up could not be looked at"),
-        }
+        tell_settings(&redis.inspect(settings::copies(config)).await, alarms);
         tasks.spawn("redis watch", watch(redis.clone(), alarms.clone()));
         Ok(Some(Connected { redis, tasks }))
     }
@@ -59,6 +43,26 @@ impl Connected {
         if let Err(stuck) = self.tasks.join(deadline).await {
             tracing::warn!(%stuck, "the connection to Redis did not end in time");
         }
+    }
+}
+
+/// Says in the log and by an alarm what is wrong with how the servers are set up.
+fn tell_settings(inspected: &[Inspected], alarms: &Alarms) {
+    let mut serious = Vec::new();
+    for Inspected { server, answer } in inspected {
+        match answer {
+            Ok(facts) => {
+                for finding in &facts.findings {
+                    tracing::warn!(server, problem = finding.problem, fix = finding.fix, "check how Redis is set up");
+                }
+                let harmful = facts.findings.iter().filter(|finding| finding.risk != Risk::Small);
+                serious.extend(harmful.map(ToString::to_string));
+            }
+            Err(error) => tracing::warn!(server, %error, "how Redis is set up could not be looked at"),
+        }
+    }
+    if !serious.is_empty() {
+        alarms.raise(Cause::RedisSettings, Severity::Warning, serious.join("\n"));
     }
 }
 

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use ::redis::Value;
 use tokio::sync::{oneshot, watch};
 
-use super::command::{Command, Reply};
+use super::command::{Command, Copies, Reply};
 use super::dialer::Dialer;
 use super::error::RedisError;
 use super::figures::RedisFigures;
-use super::inspect::{self, Finding};
+use super::inspect::{self, Inspected};
 use super::keys::Keys;
 use super::reader::Reader;
 use super::refresh;
@@ -123,9 +123,10 @@ impl Redis {
         subscriber::start(self.0.0.clone(), channels, Box::new(hear))
     }
 
-    /// Settings of the servers that break what we promise, with what to set instead.
-    pub async fn inspect(&self) -> Result<Vec<Finding>, RedisError> {
-        inspect::inspect(&self.0.0).await
+    /// Asks every primary how it is set up: settings that break what we promise, with what to set instead. `copies` is what
+    /// acknowledgements wait for. Takes at most [`REDIS_INSPECTION`](crate::types::limits::REDIS_INSPECTION).
+    pub async fn inspect(&self, copies: Copies) -> Vec<Inspected> {
+        inspect::inspect(&self.0.0, copies).await
     }
 
     /// Returns once [`Redis::close`] was called.

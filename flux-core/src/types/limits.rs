@@ -111,6 +111,9 @@ pub const REDIS_PING: Duration = Duration::from_secs(1);
 /// How often a connection to Redis looks at the clock: deadlines are kept to this.
 pub const REDIS_TICK: Duration = Duration::from_millis(100);
 
+/// How long looking at how the servers are set up may take: somebody waits for it at a terminal.
+pub const REDIS_INSPECTION: Duration = Duration::from_secs(3);
+
 /// How often a Redis Cluster is asked for its slots without a reason; with one it is asked at once.
 pub const REDIS_REFRESH: Duration = Duration::from_secs(10);
 

@@ -79,6 +79,7 @@ impl World {
             ingress: Arc::new(ingress),
             bus: bus.clone(),
             member: None,
+            redis: None,
             store: store.clone(),
             sessions: sessions.clone(),
             metrics: metrics.clone(),

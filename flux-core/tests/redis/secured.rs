@@ -1,5 +1,5 @@
 use flux_core::lifecycle::Tasks;
-use flux_core::redis::{Redis, RedisSettings, Value};
+use flux_core::redis::{Copies, Redis, RedisSettings, Risk, Value};
 use flux_core::testing::redis::{TestRedis, Tls, is_there};
 
 use crate::kit::{connect, get, set, settings, text};
@@ -54,11 +54,32 @@ async fn settings_that_break_the_promise_are_found() {
     if !is_there() {
         return;
     }
+    let findings = async |url: &str, copies| {
+        let mut inspected = connect(url).await.inspect(copies).await;
+        assert_eq!(inspected.len(), 1);
+        inspected.remove(0).answer.unwrap().findings
+    };
     let good = TestRedis::start();
-    assert_eq!(connect(&good.url()).await.inspect().await.unwrap(), []);
+    assert_eq!(findings(&good.url(), Copies::WherePossible(1)).await, []);
+    let alone = findings(&good.url(), Copies::Always(1)).await;
+    assert!(alone.len() == 1 && alone[0].problem.contains("publishes are refused"), "{alone:?}");
     let bad = TestRedis::with(&["--appendonly", "no", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
-    let findings = connect(&bad.url()).await.inspect().await.unwrap();
+    let findings = findings(&bad.url(), Copies::None).await;
     let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    assert!(said.len() == 2 && findings.iter().all(|finding| finding.loses), "{said:?}");
+    assert!(said.len() == 2 && findings.iter().all(|finding| finding.risk != Risk::Small), "{said:?}");
     assert!(said[0].contains("maxmemory-policy noeviction") && said[1].contains("appendonly yes"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_named_and_not_waited_for() {
+    if !is_there() {
+        return;
+    }
+    let mut server = TestRedis::start();
+    let redis = connect(&server.url()).await;
+    server.kill();
+    let inspected = redis.inspect(Copies::None).await;
+    assert_eq!(inspected.len(), 1);
+    assert!(inspected[0].server.contains(&server.port().to_string()), "{inspected:?}");
+    assert!(inspected[0].answer.is_err());
 }

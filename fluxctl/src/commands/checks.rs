@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use flux_core::api::{Alarm, DurableInfo, Health, Node, NodeList, NodeState, Ready, Severity};
+use flux_core::api::{Alarm, DurableInfo, Health, Node, NodeList, NodeState, Ready, RedisInfo, Severity};
 use flux_core::output::{bytes, count, quantity};
 use flux_core::types::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::exposure;
+use super::redis_checks;
 use crate::failure::{Exit, Failure};
 
 /// A share of a limit that is worth a word, and one that is too much.
@@ -79,6 +80,8 @@ pub struct Details {
     pub now: Timestamp,
     pub slack: Duration,
     pub store: DurableInfo,
+    /// `None`: the server is of a version that does not tell.
+    pub redis: Option<RedisInfo>,
     pub alarms: Vec<Alarm>,
     pub config: BTreeMap<String, Value>,
 }
@@ -186,6 +189,9 @@ impl Report {
         }
         self.store(&details.store);
         self.durability(details);
+        if let Some(redis) = &details.redis {
+            redis_checks::look(self, redis);
+        }
         exposure::look(self, details);
     }
 

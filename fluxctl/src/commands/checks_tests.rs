@@ -6,6 +6,7 @@ use super::*;
 struct Story {
     node: Value,
     store: Value,
+    redis: Value,
     alarms: Value,
     config: Value,
     url: &'static str,
@@ -28,7 +29,8 @@ impl Story {
         let config = json!({"mqtt.max_connections": 1_000, "mqtt.max_retained_messages": 100, "durability.ack": "stored",
             "security.users": {}, "security.password_file": null, "mqtt.allow_anonymous": "auto", "http.token": null});
         let url = "http://127.0.0.1:3000";
-        Story { node, store, alarms: json!([]), config, url, version: env!("CARGO_PKG_VERSION"), now: Timestamp(100_500) }
+        let redis = json!({"used": false, "servers": []});
+        Story { node, store, redis, alarms: json!([]), config, url, version: env!("CARGO_PKG_VERSION"), now: Timestamp(100_500) }
     }
 
     fn checks(self) -> Vec<Check> {
@@ -40,6 +42,7 @@ impl Story {
             now: self.now,
             slack: Duration::from_secs(1),
             store: serde_json::from_value(self.store).expect(read),
+            redis: serde_json::from_value(self.redis).expect(read),
             alarms: serde_json::from_value(self.alarms).expect(read),
             config: serde_json::from_value(self.config).expect(read),
         };
@@ -149,4 +152,49 @@ fn a_server_that_is_away_or_refuses_is_critical() {
     facts.details = Err(Failure::new(Exit::NotAllowed, "unauthenticated", "no"));
     let found: Vec<_> = look(&facts).into_iter().filter(|check| check.status != Level::Ok).map(|check| check.check).collect();
     assert_eq!(found, ["access"]);
+}
+
+/// A Redis that is well, with these findings about it.
+fn redis(findings: Value) -> Value {
+    let health = json!({"kind": "single", "connected": true, "since": "2026-01-01T00:00:00.000Z", "error": null, "commands": 7,
+        "batches": 7, "failed": 0, "p50_seconds": 0.0002, "p99_seconds": 0.0013});
+    let settings = json!({"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always"});
+    let server = json!({"address": "r:1", "version": "7.0.15", "round_trip_seconds": 0.0001, "replicas": 0,
+        "settings": settings, "findings": findings});
+    json!({"used": true, "health": health, "servers": [server]})
+}
+
+#[test]
+fn redis_has_rows_only_where_it_is_used() {
+    let rows = |checks: Vec<Check>| checks.into_iter().filter(|check| check.check.starts_with("redis")).collect::<Vec<_>>();
+    assert_eq!(rows(Story::begin().checks()), []);
+    let mut well = Story::begin();
+    well.redis = redis(json!([]));
+    let rows = rows(well.checks());
+    assert!(rows.iter().all(|row| row.status == Level::Ok), "{rows:?}");
+    let names: Vec<&str> = rows.iter().map(|row| row.check.as_str()).collect();
+    assert_eq!(names, ["redis", "redis_maxmemory_policy", "redis_appendonly", "redis_appendfsync", "redis_replicas"]);
+    assert_eq!(rows[0].detail, "single: r:1 (7.0.15) answers in 0.10 ms; commands p50 0.20 ms, p99 1.30 ms");
+}
+
+#[test]
+fn a_redis_that_is_set_up_badly_or_away_is_found() {
+    let found = |setting: &str, severity: &str| {
+        let found = json!([{"setting": setting, "severity": severity, "problem": "p", "fix": "f"}]);
+        finding(|story| story.redis = redis(found))
+    };
+    assert_eq!(found("appendonly", "warning"), is("redis_appendonly", Level::Warning));
+    assert_eq!(found("maxmemory-policy", "critical"), is("redis_maxmemory_policy", Level::Critical));
+    assert_eq!(found("version", "warning"), is("redis_version", Level::Warning));
+    let away = |story: &mut Story| {
+        story.redis = redis(json!([]));
+        story.redis["servers"] = json!([{"address": "r:1", "error": "no answer"}]);
+    };
+    assert_eq!(finding(away), is("redis", Level::Critical));
+    let lost = |story: &mut Story| {
+        story.redis = redis(json!([]));
+        story.redis["health"]["connected"] = json!(false);
+        story.redis["health"]["error"] = json!("broken");
+    };
+    assert_eq!(finding(lost), is("redis", Level::Critical));
 }

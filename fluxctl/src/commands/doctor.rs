@@ -2,8 +2,8 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use flux_core::api::AlarmQuery;
-use flux_core::client::Client;
+use flux_core::api::{AlarmQuery, RedisInfo};
+use flux_core::client::{Client, ClientError};
 use flux_core::output::{Cell, Column, Document, Resource, Tone, printable};
 use flux_core::types::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::watch::{View, show};
 
-/// Look for what is wrong, or will be: server, limits, disk, security, clocks; exit code 6 when something is critical
+/// Look for what is wrong, or will be: server, limits, disk, security, clocks, Redis; exit code 6 when something is critical
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -79,9 +79,19 @@ async fn details(client: &Client) -> Result<Details, Failure> {
     let nodes = client.nodes().await?;
     let (now, took) = (Timestamp::now(), asked.elapsed());
     let active = AlarmQuery::default();
-    let (store, alarms, config) = tokio::try_join!(client.durable(), client.alarms(&active), client.config())?;
+    let (store, alarms, config, redis) =
+        tokio::try_join!(client.durable(), client.alarms(&active), client.config(), redis(client))?;
     let config = config.items.into_iter().map(|value| (value.key, value.value)).collect();
-    Ok(Details { nodes, now, slack: took + Duration::from_secs(1), store, alarms: alarms.items, config })
+    Ok(Details { nodes, now, slack: took + Duration::from_secs(1), store, redis, alarms: alarms.items, config })
+}
+
+async fn redis(client: &Client) -> Result<Option<RedisInfo>, ClientError> {
+    match client.redis().await {
+        Ok(redis) => Ok(Some(redis)),
+        // A server of an older version.
+        Err(error) if error.problem().is_some_and(|problem| problem.status == 404) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What to do about everything that is not ok, below the table.

@@ -23,6 +23,7 @@ mod metrics;
 mod nodes;
 mod payload;
 mod publish;
+mod redis_checks;
 mod retained;
 mod sessions;
 mod status;

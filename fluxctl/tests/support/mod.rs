@@ -5,10 +5,12 @@
 mod follow;
 mod mqtt;
 mod program;
+mod redis;
 mod server;
 mod tool;
 
 pub use follow::Follow;
 pub use mqtt::Device;
+pub use redis::Redis;
 pub use server::Server;
 pub use tool::Tool;

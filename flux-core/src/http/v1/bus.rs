@@ -1,13 +1,13 @@
 use axum::Json;
 use axum::extract::State;
 
+use super::redis;
 use crate::api::paths;
-use crate::api::{BusCluster, BusInfo, BusPeer, BusRoute, Inbox, NodeState, Page, RedisHealth, RouteQuery};
+use crate::api::{BusCluster, BusInfo, BusPeer, BusRoute, Inbox, NodeState, Page, RouteQuery};
 use crate::bus::distributed::{DistributedBus, Peer, PeerState};
 use crate::http::cursor;
 use crate::http::extract::{Answer, Wanted};
 use crate::http::state::App;
-use crate::redis::Redis;
 use crate::types::NodeId;
 
 /// The bus: what carries events from publishers to subscribers, and the cluster as this node sees it.
@@ -89,7 +89,7 @@ fn cluster(name: &str, member: &DistributedBus) -> BusCluster {
         batches_in: figures.batches_in.get(),
         doubles: figures.doubles.get(),
         dropped_out: figures.dropped.get(),
-        redis: redis(member.redis()),
+        redis: redis::health(member.redis()),
         peers: peers.into_iter().map(shown).collect(),
     }
 }
@@ -103,22 +103,5 @@ pub(super) fn state_of(state: PeerState) -> NodeState {
         PeerState::Joining => NodeState::Joining,
         PeerState::Ready => NodeState::Ready,
         PeerState::Draining => NodeState::Draining,
-    }
-}
-
-fn redis(redis: &Redis) -> RedisHealth {
-    let (state, figures) = (redis.state().borrow().clone(), redis.figures());
-    let times = figures.round_trip.read();
-    let seconds = |quantile| times.quantile(quantile).unwrap_or_default().as_secs_f64();
-    RedisHealth {
-        kind: redis.kind().as_str().to_owned(),
-        connected: state.is_connected(),
-        since: state.since.into(),
-        error: state.error.as_deref().map(str::to_owned),
-        commands: figures.commands.get(),
-        batches: figures.batches.get(),
-        failed: figures.refused.get() + figures.failed.get(),
-        p50_seconds: seconds(0.5),
-        p99_seconds: seconds(0.99),
     }
 }

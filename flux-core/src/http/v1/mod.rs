@@ -7,6 +7,7 @@ pub(super) mod config;
 pub(super) mod durable;
 pub(super) mod events;
 pub(super) mod nodes;
+pub(super) mod redis;
 pub(super) mod retained;
 pub(super) mod sessions;
 pub(super) mod subscriptions;
