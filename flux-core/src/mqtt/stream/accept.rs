@@ -45,8 +45,6 @@ pub enum Stream {
 /// # Errors
 /// What the socket says; `InvalidData` when a handshake failed. The client has been answered where the protocol has an answer.
 pub async fn accept(transport: &Transport, tcp: TcpStream, maximum_packet_size: u32) -> io::Result<Stream> {
-    // Packets are written whole: waiting for more only adds delay.
-    tcp.set_nodelay(true)?;
     // Handshakes are large futures that live for a moment: boxed, they leave nothing behind in the connection's own.
     match transport {
         Transport::Tcp => Ok(Stream::Tcp(tcp)),
