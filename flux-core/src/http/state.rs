@@ -28,7 +28,7 @@ pub struct NodeFacts {
     pub started_at: Timestamp,
     /// All that are bound, the one of HTTP included.
     pub listeners: Vec<Listener>,
-    /// `memory`, `pubsub`, `streams`, `hybrid`.
+    /// `memory`, `pubsub`, `streams`, `hybrid`, as configured: a cluster may have decided for another.
     pub bus_kind: String,
     /// The cluster's name.
     pub cluster: String,

@@ -179,3 +179,14 @@ pub const CLIENT_PLACE_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How often a node that leaves looks whether all is sent.
 pub const LEAVE_LOOK: Duration = Duration::from_millis(5);
+
+/// Copies of events in a canary's share that one node remembers until their other copy comes: five seconds of 50,000 messages a second
+/// (some 30 MB while none of them comes). Beyond, the oldest counts as missing.
+pub const CANARY_COPIES: usize = 262_144;
+
+/// How long a copy may come after the other one before it counts as missing: far longer than a bus that works takes.
+pub const CANARY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long what changes from one bus to another waits for what went before it. A node that reads is quicker; one that is dead, or a
+/// fence that was lost, must not keep publishers waiting.
+pub const FENCE_PATIENCE: Duration = Duration::from_secs(5);

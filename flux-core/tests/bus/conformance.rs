@@ -23,6 +23,11 @@ fn apart(kind: DistributedKind) -> Arc<dyn EventBus> {
     Arc::new(Apart::new(&url(), kind))
 }
 
+/// Some or all topics travel by a candidate as well: nobody may notice.
+fn beside(kind: DistributedKind, candidate: DistributedKind, percent: u8) -> Arc<dyn EventBus> {
+    Arc::new(Apart::with_canary(&url(), kind, Some((candidate, percent))))
+}
+
 fn wrapped() -> Arc<dyn EventBus> {
     let faults = Faults {
         refuse_publish: 0.1,
@@ -52,6 +57,10 @@ over!(over_pubsub_between_nodes, || apart(DistributedKind::PubSub));
 over!(over_streams_between_nodes, || apart(DistributedKind::Streams));
 over!(over_hybrid_between_nodes, || apart(DistributedKind::Hybrid));
 over!(over_metered_and_faulty_between_nodes, wrapped);
+over!(over_pubsub_beside_hybrid, || beside(DistributedKind::PubSub, DistributedKind::Hybrid, 100));
+over!(over_pubsub_half_beside_hybrid, || beside(DistributedKind::PubSub, DistributedKind::Hybrid, 50));
+over!(over_hybrid_beside_streams, || beside(DistributedKind::Hybrid, DistributedKind::Streams, 100));
+over!(over_streams_beside_pubsub, || beside(DistributedKind::Streams, DistributedKind::PubSub, 100));
 
 /// Six processes are dear: each kind runs the whole suite on one Cluster.
 async fn on_a_cluster(kind: DistributedKind) {

@@ -84,9 +84,20 @@ pub struct Apart {
 
 impl Apart {
     pub fn new(urls: &str, kind: DistributedKind) -> Self {
+        Apart::with_canary(urls, kind, None)
+    }
+
+    /// With a candidate beside that carries so many percent of the topics. Ready once both nodes send doubles.
+    pub fn with_canary(urls: &str, kind: DistributedKind, canary: Option<(DistributedKind, u8)>) -> Self {
         let cluster = cluster_name();
+        let settings = |id| DistributedSettings { canary, ..settings(kind, id) };
         let (publishers, subscribers) =
-            wait(async { tokio::join!(node(urls, &cluster, settings(kind, "n1")), node(urls, &cluster, settings(kind, "n2"))) });
+            wait(async { tokio::join!(node(urls, &cluster, settings("n1")), node(urls, &cluster, settings("n2"))) });
+        if canary.is_some() {
+            wait(until("the publishers' node knows that the other one drops doubles", || {
+                publishers.peers().iter().any(|peer| peer.decision > 0)
+            }));
+        }
         Apart { publishers, subscribers }
     }
 }

@@ -5,60 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flux_core::bus::conformance::harness::{Collector, Harness, PLAIN, parse};
-use flux_core::bus::distributed::{DistributedBus, DistributedKind, Peer, PeerState};
+use flux_core::bus::distributed::{DistributedBus, DistributedKind, Peer};
 use flux_core::bus::{EventBus, Handover, Route};
-use flux_core::testing::redis::TestRedis;
 use flux_core::types::{NodeId, QoS};
 
-use crate::kit::{cluster_name, node, settings, until};
+use crate::cluster::Cluster;
+use crate::kit::{settings, until};
 
 const HYBRID: DistributedKind = DistributedKind::Hybrid;
-
-/// A cluster of nodes in this process, each with a harness to ask it questions.
-struct Cluster {
-    redis: TestRedis,
-    name: String,
-    nodes: Vec<(Arc<DistributedBus>, Arc<Harness>)>,
-}
-
-impl Cluster {
-    async fn of(names: &[&str]) -> Self {
-        let mut cluster = Cluster { redis: TestRedis::start(), name: cluster_name(), nodes: Vec::new() };
-        for name in names {
-            cluster.start(name).await;
-        }
-        cluster.all_meet().await;
-        cluster
-    }
-
-    async fn start(&mut self, name: &str) -> usize {
-        let bus = node(&self.redis.url(), &self.name, settings(HYBRID, name)).await;
-        let shared: Arc<dyn EventBus> = Arc::new(bus.clone());
-        self.nodes.push((bus, Harness::new(&move || shared.clone())));
-        self.nodes.len() - 1
-    }
-
-    async fn all_meet(&self) {
-        let others = self.nodes.len() - 1;
-        until("all nodes know each other as ready", || {
-            self.nodes.iter().all(|(bus, _)| bus.peers().iter().filter(|peer| peer.state == PeerState::Ready).count() == others)
-        })
-        .await;
-    }
-
-    fn bus(&self, index: usize) -> &Arc<DistributedBus> {
-        &self.nodes[index].0
-    }
-
-    fn at(&self, index: usize) -> &Arc<Harness> {
-        &self.nodes[index].1
-    }
-
-    /// As a process that is killed: its tasks end, nobody is told. Its lease runs out.
-    fn kill(&mut self, index: usize) {
-        drop(self.nodes.remove(index));
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_reaches_the_nodes_that_want_it_and_no_others() {

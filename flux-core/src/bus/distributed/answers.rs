@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::canary::CanaryReading;
 use super::membership::{Generation, Peer, PeerState, Version};
 use super::mirror::RouteChange;
 use crate::redis::{RedisError, Value};
@@ -19,6 +20,12 @@ pub struct Record {
     pub http: String,
     #[serde(default)]
     pub applied: String,
+    /// The version of the decision that it follows. Zero: it is too old to know of any.
+    #[serde(default)]
+    pub decision: u64,
+    /// What it has counted of the canary that it knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryReading>,
     /// What the node tells about itself to those who ask another.
     #[serde(default)]
     pub about: serde_json::Value,
@@ -41,8 +48,17 @@ pub enum Beat {
     Lost,
     Alive {
         told: u64,
+        /// As it stands in Redis; empty when there is none.
+        decision: String,
         peers: Vec<Peer>,
     },
+}
+
+pub enum Decided {
+    Lost,
+    /// Somebody else has decided, this: or nothing is decided.
+    Other(String),
+    At(Version, Vec<(NodeId, Generation)>),
 }
 
 pub enum Told {
@@ -92,12 +108,9 @@ pub fn joined(value: Value) -> Result<Joined, RedisError> {
 
 pub fn beat(value: Value) -> Result<Beat, RedisError> {
     let words = list(value)?;
-    let Some((first, members)) = words.split_first() else { return Ok(Beat::Lost) };
-    if text(first)? == "lost" {
-        return Ok(Beat::Lost);
-    }
+    let [told, decision, members @ ..] = &words[..] else { return Ok(Beat::Lost) };
     let peers = members.chunks_exact(3).map(|member| peer(&member[0], &member[1], &member[2]));
-    Ok(Beat::Alive { told: parsed(first)?, peers: peers.collect::<Result<_, _>>()? })
+    Ok(Beat::Alive { told: parsed(told)?, decision: text(decision)?, peers: peers.collect::<Result<_, _>>()? })
 }
 
 fn peer(id: &Value, generation: &Value, record: &Value) -> Result<Peer, RedisError> {
@@ -109,6 +122,8 @@ fn peer(id: &Value, generation: &Value, record: &Value) -> Result<Peer, RedisErr
         version: record.version,
         http: record.http,
         applied: record.applied.parse().unwrap_or_default(),
+        decision: record.decision,
+        canary: record.canary,
         about: record.about,
     })
 }
@@ -121,6 +136,19 @@ pub fn told(value: Value) -> Result<Told, RedisError> {
     }
     let awaited = members.chunks_exact(2).map(|member| Ok((NodeId::new(text(&member[0])?), Generation(parsed(&member[1])?))));
     Ok(Told::At(parsed(first)?, awaited.collect::<Result<_, RedisError>>()?))
+}
+
+pub fn decided(value: Value) -> Result<Decided, RedisError> {
+    if let Value::Array(words) = &value
+        && let [word, decision] = &words[..]
+        && text(word)? == "other"
+    {
+        return Ok(Decided::Other(text(decision)?));
+    }
+    Ok(match told(value)? {
+        Told::Lost => Decided::Lost,
+        Told::At(version, awaited) => Decided::At(version, awaited),
+    })
 }
 
 /// `None`: Redis does not know this life of the node.
@@ -179,6 +207,8 @@ pub struct FeedEntry {
     pub routes: Vec<RouteChange>,
     /// Topics whose retained messages have changed.
     pub retained: Vec<TopicName>,
+    /// What was decided of the bus.
+    pub decision: Option<String>,
     /// Who waits to hear that it was read.
     pub author: Option<NodeId>,
 }
@@ -187,7 +217,7 @@ pub struct FeedEntry {
 pub fn changes(entry: &StreamEntry) -> FeedEntry {
     let mut number = None;
     let (mut node, mut generation) = (NodeId::new(""), Generation(0));
-    let (mut changes, mut retained, mut author) = (Vec::new(), Vec::new(), None);
+    let (mut changes, mut retained, mut author, mut decision) = (Vec::new(), Vec::new(), None, None);
     for (name, value) in &entry.fields {
         let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) else { continue };
         let subscription = |text: &str| Subscription::parse(text).ok().map(Arc::new);
@@ -198,6 +228,7 @@ pub fn changes(entry: &StreamEntry) -> FeedEntry {
                 author = Some(node.clone());
             }
             "retained" => retained.extend(TopicName::parse(value)),
+            "decision" => decision = Some(value.to_owned()),
             "generation" => {
                 generation = Generation(value.parse().unwrap_or_default());
                 if let Some(RouteChange::Returned { generation: of, .. }) = changes.last_mut() {
@@ -220,7 +251,7 @@ pub fn changes(entry: &StreamEntry) -> FeedEntry {
             },
         }
     }
-    FeedEntry { number, routes: changes, retained, author }
+    FeedEntry { number, routes: changes, retained, decision, author }
 }
 
 #[cfg(test)]

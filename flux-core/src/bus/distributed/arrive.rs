@@ -1,16 +1,22 @@
 //! Delivers what other nodes send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::HashMap;
+use tokio::time::Instant;
 
 use super::super::port::{Handover, Subscriber};
 use super::super::route::Route;
-use super::super::wire::{self, Message};
+use super::super::wire::{self, Double, Fence, Message};
+use super::canary::wall_micros;
 use super::core::Core;
-use super::seen::Seen;
+use super::fences::PASSED;
+use super::pairs::{Arrival, Pairs};
+use super::seen::{Seen, message_key};
 use crate::receipt::Receipt;
-use crate::types::{DropReason, TopicName, limits};
+use crate::redis::Reply;
+use crate::types::{DropReason, NodeId, TopicName, limits};
 
 /// What one reader of messages remembers.
 pub struct ReadMemory {
@@ -38,10 +44,21 @@ impl Core {
         let mut outcome = Outcome { receipts: Vec::new(), pressed: None };
         self.figures.batches_in.add(1);
         for bytes in wire::split(batch) {
+            if let Ok(fence) = bytes
+                && let Some(fence) = Fence::decode(fence)
+            {
+                self.answer_fence(fence);
+                continue;
+            }
             let problem = match bytes.map(wire::decode) {
                 Ok(Ok(message)) => {
                     self.figures.messages_in.add(1);
-                    if memory.seen.first(message.event.id, &message.audience) || again {
+                    let key = message_key(message.event.id, &message.audience);
+                    let first = memory.seen.first_of(key);
+                    if let Some(double) = message.double.as_ref().filter(|_| first && !again) {
+                        self.compare(key, double);
+                    }
+                    if message.is_delivered() && (first || again) {
                         self.deliver(&message, memory, &mut outcome);
                     } else {
                         self.figures.doubles.add(1);
@@ -57,8 +74,47 @@ impl Core {
         outcome
     }
 
+    /// All that came before by this way is delivered.
+    fn answer_fence(&self, fence: Fence<'_>) {
+        let answer = format!("{PASSED}{}", fence.number);
+        let command = self.redis.publish(&self.keys.control(&NodeId::new(fence.node)), answer.as_bytes());
+        self.redis.send(command, Reply::Ignored);
+    }
+
+    /// Notes which copy of an event has come, and after what time.
+    fn compare(&self, key: u128, double: &Double) {
+        let Some(figures) = self.ways.read().figures.clone().filter(|figures| figures.canary.since == double.canary) else {
+            // Of a canary that has ended, or that this node has not heard of yet.
+            return;
+        };
+        let mut pairs = self.pairs.lock();
+        if pairs.canary() != double.canary {
+            *pairs = Pairs::new(double.canary);
+        }
+        let now = Instant::now();
+        let arrival = pairs.arrived(key, double.role, now);
+        let missing = pairs.give_up(now);
+        drop(pairs);
+        figures.note_missing(missing);
+        if arrival != Arrival::Late {
+            let way = figures.way(double.role);
+            way.arrived.add(1);
+            way.first.add(u64::from(arrival == Arrival::First));
+            way.latency.observe(Duration::from_micros(wall_micros().saturating_sub(double.sent)));
+        }
+    }
+
+    /// Copies that have not come for too long.
+    pub fn give_up_missing(&self, now: Instant) {
+        let Some(figures) = self.ways.read().figures.clone() else { return };
+        let mut pairs = self.pairs.lock();
+        if pairs.canary() == figures.canary.since {
+            figures.note_missing(pairs.give_up(now));
+        }
+    }
+
     fn deliver(&self, message: &Message, memory: &mut ReadMemory, outcome: &mut Outcome) {
-        let Message { event, audience } = message;
+        let Message { event, audience, .. } = message;
         let mut handover = Handover::default();
         if audience.everyone {
             if memory.routes.len() >= limits::ARRIVAL_ROUTES && !memory.routes.contains_key(&event.topic) {

@@ -9,13 +9,16 @@ use super::super::route::Route;
 use super::super::subscriptions::Member;
 use super::arrivals::Arrivals;
 use super::arrive::ReadMemory;
+use super::canary::CanaryReading;
 use super::core::{Core, Waiter};
+use super::decision::Decision;
 use super::figures::BusFigures;
 use super::heartbeat::{self, JoinError};
 use super::kind::DistributedKind;
 use super::membership::{Peer, PeerState};
 use super::own_routes::{Known, Part};
 use super::settings::DistributedSettings;
+use super::steer::SteerError;
 use super::terms::Terms;
 use super::{inbox, retained, teller};
 use crate::lifecycle::Tasks;
@@ -116,8 +119,44 @@ impl DistributedBus {
         self.core.retain(event)
     }
 
+    /// What the cluster has decided that events travel by.
     pub fn kind(&self) -> DistributedKind {
-        self.core.settings.kind
+        self.core.decision().kind
+    }
+
+    pub fn decision(&self) -> Decision {
+        self.core.decision()
+    }
+
+    /// Begins a canary in the whole cluster, or gives the present one another share. Resolves once every member follows.
+    pub async fn set_canary(&self, kind: DistributedKind, percent: u8) -> Result<Decision, SteerError> {
+        self.core.decide(|decision| decision.with_canary(kind, percent)).await
+    }
+
+    /// Makes the candidate the bus of the cluster. Resolves once every member follows.
+    pub async fn promote_canary(&self) -> Result<Decision, SteerError> {
+        self.core.decide(Decision::promoted).await
+    }
+
+    /// Ends the canary. Resolves once every member follows.
+    pub async fn abort_canary(&self) -> Result<Decision, SteerError> {
+        self.core.decide(Decision::aborted).await
+    }
+
+    /// What all members have counted of the present canary, and how many they are that have told theirs.
+    pub fn canary(&self) -> Option<(CanaryReading, usize)> {
+        let mut sum = self.core.canary_reading()?;
+        let (since, mut nodes) = (sum.since, 1);
+        for told in self.peers().into_iter().filter_map(|peer| peer.canary).filter(|told| told.since == since) {
+            sum.add(&told);
+            nodes += 1;
+        }
+        Some((sum, nodes))
+    }
+
+    /// Lanes to other nodes that wait for what went by the former bus of the cluster.
+    pub fn changing(&self) -> usize {
+        self.core.fences.open()
     }
 
     pub fn node(&self) -> &NodeId {
@@ -265,7 +304,7 @@ impl EventBus for DistributedBus {
     }
 
     fn guarantees(&self) -> Guarantees {
-        let at_least_once = self.core.settings.kind != DistributedKind::PubSub;
+        let at_least_once = self.kind().at_least_once();
         Guarantees { at_least_once, crosses_nodes: true, local: true }
     }
 

@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 use super::super::memory::MemoryBus;
 use super::arrivals::Arrivals;
+use super::canary::CanaryFigures;
+use super::decision::Decision;
+use super::fences::Fences;
 use super::figures::BusFigures;
 use super::gate::Gate;
 use super::keys::BusKeys;
@@ -15,6 +18,7 @@ use super::links::Links;
 use super::membership::{Generation, Membership, PeerState, Version};
 use super::mirror::Mirror;
 use super::own_routes::OwnRoutes;
+use super::pairs::Pairs;
 use super::retained::Announcements;
 use super::scripts::Scripts;
 use super::settings::DistributedSettings;
@@ -34,6 +38,13 @@ pub struct Core {
     pub scripts: Scripts,
     pub figures: Arc<BusFigures>,
     pub links: Links,
+    /// What is decided of the bus. Read while an event is sent, so that what is sent after it has changed goes another way.
+    pub ways: RwLock<Ways>,
+    pub fences: Fences,
+    /// A decision that this version does not understand, so that it is said once.
+    pub puzzle: Mutex<String>,
+    /// Copies of events that travel by two kinds of bus.
+    pub pairs: Mutex<Pairs>,
     /// This node's own subscribers.
     pub local: MemoryBus,
     pub gate: Gate,
@@ -58,6 +69,14 @@ pub struct Core {
     /// What to tell about this node.
     pub about: OnceLock<Box<dyn Fn() -> serde_json::Value + Send + Sync>>,
     pub closing: Shutdown,
+}
+
+/// By what events travel.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    pub decision: Decision,
+    /// Of the canary, while there is one.
+    pub figures: Option<Arc<CanaryFigures>>,
 }
 
 /// This node as a member.
@@ -107,6 +126,10 @@ impl Core {
             }),
             local: MemoryBus::new(),
             gate: Gate::new(now),
+            ways: RwLock::new(Ways { decision: Decision { version: 0, kind: settings.kind, canary: None }, figures: None }),
+            fences: Fences::default(),
+            puzzle: Mutex::default(),
+            pairs: Mutex::new(Pairs::new(0)),
             mirror: RwLock::default(),
             mirrored: AtomicU64::new(1),
             own: Mutex::default(),

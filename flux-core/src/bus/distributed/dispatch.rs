@@ -8,9 +8,11 @@ use tokio::time::Instant;
 
 use super::super::port::Handover;
 use super::super::route::Route;
-use super::super::wire::{Audience, EncodedEvent};
+use super::super::wire::{Audience, Double, EncodedEvent, Role};
+use super::canary::wall_micros;
 use super::core::Core;
 use super::gate::Held;
+use super::kind::DistributedKind;
 use super::links::Link;
 use super::plan::{Beyond, Choice, Group};
 use super::share::Share;
@@ -113,12 +115,36 @@ impl Core {
                 (Some(share), receipt)
             }
         };
+        // Until all is sent: who changes the ways puts fences behind what went the old one.
+        let ways = self.ways.read();
+        let canary = ways.figures.as_deref().filter(|_| ways.decision.canary_for(&event.topic).is_some());
+        let sent = if canary.is_some() { wall_micros() } else { 0 };
         for parcel in parcels {
             let qos = event.qos.min(parcel.qos);
-            let transport = self.settings.kind.transport(qos, encoded.as_bytes().len());
+            let way = |kind: DistributedKind| kind.transport(qos, encoded.as_bytes().len());
+            let transport = way(ways.decision.kind);
             let share = share.as_ref().filter(|_| qos > QoS::AtMostOnce);
             handover.forwarded += 1;
-            parcel.link.outbox(lane, transport).send(&encoded, parcel.audience, share, handover);
+            let Some(figures) = canary.filter(|_| parcel.link.compares()) else {
+                parcel.link.outbox(lane, transport).send(&encoded, parcel.audience, None, share, handover);
+                continue;
+            };
+            let other = way(figures.canary.kind);
+            if other == transport {
+                figures.alike.add(1);
+                parcel.link.outbox(lane, transport).send(&encoded, parcel.audience, None, share, handover);
+                continue;
+            }
+            let double = |role| Double { role, canary: figures.canary.since, sent };
+            let audience = parcel.audience.clone();
+            parcel.link.outbox(lane, transport).send(&encoded, parcel.audience, Some(double(Role::Current)), share, handover);
+            figures.way(Role::Current).sent.add(1);
+            // Nobody is owed this copy and nobody waits for it: a candidate that fails harms nobody.
+            let candidate = figures.way(Role::Candidate);
+            match parcel.link.outbox(lane, other).send_candidate(&encoded, audience, double(Role::Candidate)) {
+                true => candidate.sent.add(1),
+                false => candidate.spared.add(1),
+            }
         }
         receipt
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::answers::{self, FeedEntry, StreamEntry};
 use super::clients::TAKEN;
 use super::core::Core;
+use super::fences::PASSED;
 use super::membership::{Generation, Version};
 use super::mirror::{Mirror, RouteChange};
 use crate::redis::{Command, RedisError, Reply};
@@ -74,6 +75,7 @@ impl Core {
         let mirror = self.read_routes().await?;
         *self.mirror.write() = mirror;
         self.mirror_changed();
+        self.agree().await?;
         self.load_retained(&[]).await?;
         self.tell_applied(version, std::iter::empty());
         Ok(Place { version, number: None })
@@ -81,10 +83,10 @@ impl Core {
 
     /// Applies entries. `None`: one is missing, everything must be read anew.
     fn apply(&self, place: &mut Place, entries: &[StreamEntry]) -> Option<Applied> {
-        let mut applied = Applied::default();
+        let (mut applied, mut decisions) = (Applied::default(), Vec::new());
         let mut mirror = self.mirror.write();
         for entry in entries {
-            let FeedEntry { number, routes, retained, author } = answers::changes(entry);
+            let FeedEntry { number, routes, retained, decision, author } = answers::changes(entry);
             if let (Some(last), Some(number)) = (place.number, number)
                 && number != last + 1
             {
@@ -93,6 +95,7 @@ impl Core {
             place.number = number.or(place.number);
             applied.authors.extend(author.filter(|author| *author != self.settings.node));
             applied.retained.extend(retained);
+            decisions.extend(decision);
             for change in routes {
                 match &change {
                     RouteChange::Set { node, .. } | RouteChange::Remove { node, .. } if *node == self.settings.node => {}
@@ -103,6 +106,7 @@ impl Core {
         }
         drop(mirror);
         self.mirror_changed();
+        decisions.iter().for_each(|decision| self.follow(decision));
         Some(applied)
     }
 
@@ -125,6 +129,9 @@ impl Core {
         let Ok(text) = std::str::from_utf8(payload) else { return };
         if let Some(client) = text.strip_prefix(TAKEN) {
             return self.hear_taken(client);
+        }
+        if let Some(number) = text.strip_prefix(PASSED) {
+            return number.parse().map_or((), |number| self.fences.passed(number));
         }
         // The node's name may have spaces, so it stands between words that have none.
         let Some((generation, rest)) = text.strip_prefix("applied ").and_then(|rest| rest.split_once(' ')) else { return };

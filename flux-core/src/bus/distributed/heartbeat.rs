@@ -8,10 +8,9 @@ use tokio::time::Instant;
 use super::answers::{self, Beat, Joined, Record};
 use super::core::{Core, Life};
 use super::feed::{self, Place};
-use super::membership::{Change, PeerState, Roll};
+use super::membership::{Change, Membership, PeerState, Roll};
 use crate::lifecycle::Tasks;
 use crate::redis::{Command, RedisError, Reply};
-use crate::types::NodeId;
 
 /// Why a node cannot become a member of its cluster.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +31,8 @@ impl Core {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             http: self.settings.http.clone(),
             applied: life.applied.to_string(),
+            decision: self.decision().version,
+            canary: self.canary_reading(),
             about: self.about.get().map(|about| about()).unwrap_or_default(),
         }
         .encode()
@@ -64,6 +65,7 @@ impl Core {
             }
         };
         self.figures.joins.add(1);
+        self.agree().await?;
         let mirror = self.read_routes().await?;
         // What was retained while this node was no member. Before the first life there is nobody to tell.
         self.load_retained(&[]).await?;
@@ -86,10 +88,17 @@ impl Core {
             Beat::Lost => self.give_up_life(),
             // Redis came back with less than it had confirmed: all that this node has told is in doubt.
             Beat::Alive { told: known, .. } if known < confirmed => self.give_up_life(),
-            Beat::Alive { peers, .. } => {
+            Beat::Alive { peers, decision, .. } => {
+                if self.is_behind(&decision) {
+                    self.agree().await?;
+                } else {
+                    self.follow(&decision);
+                }
                 let (changes, end) = {
                     let mut membership = self.membership.lock();
-                    (membership.heard(sent, Roll { peers }), membership.lease_ends())
+                    let changes = membership.heard(sent, Roll { peers });
+                    self.note_who_compares(&membership);
+                    (changes, membership.lease_ends())
                 };
                 if let Some(end) = end.filter(|_| !self.is_lost()) {
                     self.gate.open_until(end);
@@ -104,11 +113,19 @@ impl Core {
         Ok(())
     }
 
+    /// A node that is no member, or too old, is sent neither doubles nor fences.
+    fn note_who_compares(&self, membership: &Membership) {
+        for peer in membership.peers() {
+            drop(self.links.to(&peer.id));
+        }
+        for link in self.links.all() {
+            link.note_compares(membership.peer(&link.node).is_some_and(|peer| peer.decision > 0));
+        }
+    }
+
     /// Asks how full the inboxes are.
     fn look_at_inboxes(&self) {
         self.links.to(&self.settings.node);
-        let peers: Vec<NodeId> = self.membership.lock().peers().map(|peer| peer.id.clone()).collect();
-        peers.iter().for_each(|peer| drop(self.links.to(peer)));
         for link in self.links.all() {
             for outbox in link.inboxes() {
                 let (outbox, command) = (outbox.clone(), Command::new("XLEN").key(outbox.key()).repeatable());
@@ -167,7 +184,10 @@ pub async fn run(core: Arc<Core>, tasks: Tasks) {
             }
         }
         core.look_at_inboxes();
-        core.gate.refuse_overdue(Instant::now(), core.settings.patience);
+        let now = Instant::now();
+        core.gate.refuse_overdue(now, core.settings.patience);
+        core.fences.let_go_overdue(now);
+        core.give_up_missing(now);
     }
 }
 

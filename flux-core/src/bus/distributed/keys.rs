@@ -42,10 +42,10 @@ impl BusKeys {
     }
 
     /// What the scripts get, in their order.
-    pub fn for_scripts(&self) -> [String; 5] {
+    pub fn for_scripts(&self) -> [String; 6] {
         let members = self.0.key(CLUSTER, "members");
         let generations = self.0.key(CLUSTER, "generations");
-        [self.leases(), members, generations, self.feed(), self.nodes()]
+        [self.leases(), members, generations, self.feed(), self.nodes(), self.0.key(CLUSTER, "decision")]
     }
 
     /// Stream: what one lane of other nodes' publishers has for this node.

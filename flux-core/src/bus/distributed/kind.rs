@@ -47,6 +47,17 @@ impl DistributedKind {
             DistributedKind::Hybrid => Transport::Inbox,
         }
     }
+
+    /// Nothing of QoS 1 and 2 is lost between the nodes.
+    pub fn at_least_once(self) -> bool {
+        self != DistributedKind::PubSub
+    }
+
+    /// What changes its way when `next` takes over from this kind: from where, to where. Between two kinds it is always one direction.
+    pub fn moves(self, next: DistributedKind) -> Option<(Transport, Transport)> {
+        let ways = [QoS::AtMostOnce, QoS::AtLeastOnce].map(|qos| (self.transport(qos, 0), next.transport(qos, 0)));
+        ways.into_iter().find(|(from, to)| from != to)
+    }
 }
 
 impl fmt::Display for DistributedKind {
@@ -81,6 +92,21 @@ mod tests {
         for kind in DistributedKind::ALL {
             assert_eq!(kind.transport(AtMostOnce, 256 * 1024 * 1024), Transport::Inbox, "{kind}: too large for Pub/Sub");
             assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn one_kind_follows_another_in_one_direction() {
+        use DistributedKind::{Hybrid, PubSub, Streams};
+        let (up, down) = (Some((Transport::PubSub, Transport::Inbox)), Some((Transport::Inbox, Transport::PubSub)));
+        for (from, to) in [(PubSub, Hybrid), (PubSub, Streams), (Hybrid, Streams)] {
+            assert_eq!((from.moves(to), to.moves(from), from.moves(from)), (up, down, None), "{from}, {to}");
+        }
+        // Otherwise an event that stays on its way could be overtaken by one that changes over to it.
+        for (from, to) in DistributedKind::ALL.into_iter().flat_map(|from| DistributedKind::ALL.map(|to| (from, to))) {
+            let moved =
+                [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce].map(|qos| (from.transport(qos, 0), to.transport(qos, 0)));
+            assert!(moved.iter().all(|(old, new)| old == new || Some((*old, *new)) == from.moves(to)), "{from}, {to}");
         }
     }
 }

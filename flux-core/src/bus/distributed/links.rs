@@ -1,8 +1,10 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::HashMap;
 use parking_lot::RwLock;
 
+use super::fences::Fences;
 use super::figures::BusFigures;
 use super::keys::BusKeys;
 use super::kind::Transport;
@@ -14,11 +16,30 @@ use crate::types::{ClientId, NodeId};
 pub struct Link {
     pub node: NodeId,
     lanes: Box<[[Arc<Outbox>; 2]]>,
+    /// It is a member that drops doubles and answers fences.
+    compares: AtomicBool,
 }
 
 impl Link {
     pub fn outbox(&self, lane: usize, transport: Transport) -> &Arc<Outbox> {
         &self.lanes[lane % self.lanes.len()][transport as usize]
+    }
+
+    pub fn compares(&self) -> bool {
+        self.compares.load(Ordering::Relaxed)
+    }
+
+    pub fn note_compares(&self, compares: bool) {
+        self.compares.store(compares, Ordering::Relaxed);
+    }
+
+    /// From now on messages that went the one way go the other. Nothing may be sent meanwhile.
+    pub fn change(&self, (from, to): (Transport, Transport), fences: &Fences, asker: &Arc<str>) {
+        let asker = self.compares().then_some(asker);
+        for lane in &self.lanes {
+            let (old, new) = (&lane[from as usize], &lane[to as usize]);
+            old.give_way_to(new, asker, || fences.before(new));
+        }
     }
 
     pub fn outboxes(&self) -> impl Iterator<Item = &Arc<Outbox>> {
@@ -56,7 +77,7 @@ impl Links {
         let outbox = |transport, key| Outbox::new(transport, key, self.redis.clone(), self.copies, self.figures.clone());
         let lane =
             |lane| [outbox(Transport::PubSub, self.keys.events(node)), outbox(Transport::Inbox, self.keys.inbox(node, lane))];
-        Link { node: node.clone(), lanes: (0..self.lanes).map(lane).collect() }
+        Link { node: node.clone(), lanes: (0..self.lanes).map(lane).collect(), compares: AtomicBool::new(false) }
     }
 
     pub fn all(&self) -> Vec<Arc<Link>> {

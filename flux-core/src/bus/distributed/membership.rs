@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::canary::CanaryReading;
 use crate::types::NodeId;
 
 /// Tells one life of a node from the next: a node that was thought dead and comes back is another.
@@ -37,6 +38,10 @@ pub struct Peer {
     pub http: String,
     /// How far it has read the change feed.
     pub applied: Version,
+    /// The version of the decision on the bus that it follows. Zero: it is too old to know of any, and knows neither doubles nor fences.
+    pub decision: u64,
+    /// What it has counted of the canary.
+    pub canary: Option<CanaryReading>,
     /// What it tells about itself: not for the bus to understand.
     pub about: serde_json::Value,
 }
@@ -197,6 +202,8 @@ mod tests {
             version: "0.1.0".to_owned(),
             http: String::new(),
             applied: version(applied),
+            decision: 1,
+            canary: None,
             about: serde_json::Value::Null,
         }
     }

@@ -5,7 +5,8 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 
 use super::super::port::{Delivered, Handover, Subscriber};
-use super::super::wire::{Audience, EncodedEvent, put_message};
+use super::super::wire::{Audience, Double, EncodedEvent, Role, put_fence, put_message};
+use super::fences::Fence;
 use super::figures::BusFigures;
 use super::kind::Transport;
 use super::share::Share;
@@ -37,20 +38,39 @@ struct State {
     waiting: Vec<Waiting>,
     bytes: usize,
     under_way: bool,
+    /// Something was sent once.
+    used: bool,
     /// Publishers that wait for room.
     wakers: Vec<Waker>,
 }
 
-struct Waiting {
+enum Waiting {
+    Message(Message),
+    /// Goes to the other node, which answers it; `None` where it would not know what to answer.
+    Fence(Arc<Fence>, Option<Arc<str>>),
+    /// What is behind it waits for a fence in another outbox.
+    Hold(Arc<Fence>),
+}
+
+struct Message {
     event: Arc<EncodedEvent>,
     audience: Audience,
+    double: Option<Double>,
     share: Option<Share>,
 }
 
 impl Waiting {
     fn weight(&self) -> usize {
         // An event that goes to several nodes is counted in each queue: it may have to wait for the slowest.
-        size_of::<Waiting>() + self.event.as_bytes().len()
+        let event = self.event().map_or(0, |event| event.as_bytes().len());
+        size_of::<Waiting>() + event
+    }
+
+    fn event(&self) -> Option<&EncodedEvent> {
+        match self {
+            Waiting::Message(message) => Some(&message.event),
+            _ => None,
+        }
     }
 }
 
@@ -70,23 +90,63 @@ impl Outbox {
     }
 
     /// Takes a message for the other node. With a `share` it is answered once Redis has it, without one it may be lost.
-    pub fn send(self: &Arc<Self>, event: &Arc<EncodedEvent>, audience: Audience, share: Option<&Share>, handover: &mut Handover) {
+    pub fn send(
+        self: &Arc<Self>,
+        event: &Arc<EncodedEvent>,
+        audience: Audience,
+        double: Option<Double>,
+        share: Option<&Share>,
+        handover: &mut Handover,
+    ) {
         if self.full.load(Ordering::Relaxed) {
             return self.refuse(share, Refusal::QuotaExceeded, handover);
         }
-        let message = Waiting { event: event.clone(), audience, share: share.cloned() };
+        let message = Waiting::Message(Message { event: event.clone(), audience, double, share: share.cloned() });
         let mut state = self.state.lock();
-        let weight = message.weight();
-        if state.bytes + weight > limits::OUTBOX_BYTES && !state.waiting.is_empty() {
+        if !state.has_room(message.weight(), limits::OUTBOX_BYTES) {
             drop(state);
             return self.refuse(share, Refusal::QuotaExceeded, handover);
         }
-        state.bytes += weight;
-        state.waiting.push(message);
+        state.push(message);
         if state.bytes > limits::OUTBOX_HIGH_BYTES && handover.pressed.is_none() {
             handover.pressed = Some(self.clone());
         }
         self.start(state);
+    }
+
+    /// Takes a copy that nobody is owed. `false` where it would be in the way of others.
+    pub fn send_candidate(self: &Arc<Self>, event: &Arc<EncodedEvent>, audience: Audience, double: Double) -> bool {
+        if self.full.load(Ordering::Relaxed) {
+            return false;
+        }
+        let message = Waiting::Message(Message { event: event.clone(), audience, double: Some(double), share: None });
+        let mut state = self.state.lock();
+        if !state.has_room(message.weight(), limits::OUTBOX_HIGH_BYTES) {
+            return false;
+        }
+        state.push(message);
+        self.start(state);
+        true
+    }
+
+    /// Puts a fence behind all that was sent, for `new` to wait for. Nothing may be sent meanwhile. `asker` is this node, where the
+    /// other one knows fences.
+    pub fn give_way_to(self: &Arc<Self>, new: &Arc<Outbox>, asker: Option<&Arc<str>>, fence: impl FnOnce() -> Arc<Fence>) {
+        let mut state = self.state.lock();
+        if !state.used {
+            return;
+        }
+        let fence = fence();
+        let mut held = new.state.lock();
+        held.push(Waiting::Hold(fence.clone()));
+        drop(held);
+        state.push(Waiting::Fence(fence, asker.cloned()));
+        self.start(state);
+    }
+
+    /// What was waited for is there.
+    pub fn go_on(self: &Arc<Self>) {
+        self.start(self.state.lock());
     }
 
     fn refuse(&self, share: Option<&Share>, refusal: Refusal, handover: &mut Handover) {
@@ -101,20 +161,34 @@ impl Outbox {
 
     /// Sends what waits unless something is under way.
     fn start(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
-        if state.under_way || state.waiting.is_empty() {
+        if state.under_way {
+            return;
+        }
+        let batch = state.take_batch();
+        if batch.is_empty() {
             return;
         }
         state.under_way = true;
-        let batch = state.take_batch();
         drop(state);
         self.put(batch);
     }
 
     fn put(self: &Arc<Self>, batch: Vec<Waiting>) {
-        let bytes: usize = batch.iter().map(|message| message.event.as_bytes().len() + 16).sum();
+        let bytes: usize = batch.iter().map(|waiting| waiting.event().map_or(32, |event| event.as_bytes().len()) + 16).sum();
         let mut payload = Vec::with_capacity(bytes);
-        for message in &batch {
-            put_message(&message.event, &message.audience, &mut payload);
+        let mut messages = 0;
+        for waiting in &batch {
+            match waiting {
+                Waiting::Message(Message { event, audience, double, .. }) => {
+                    put_message(event, audience, *double, &mut payload);
+                    messages += 1;
+                }
+                Waiting::Fence(fence, Some(asker)) => put_fence(fence.number, asker, &mut payload),
+                Waiting::Fence(_, None) | Waiting::Hold(_) => {}
+            }
+        }
+        if payload.is_empty() {
+            return self.answered(batch, Ok(()));
         }
         let command = match self.transport {
             Transport::PubSub => self.redis.publish(&self.key, &payload),
@@ -124,7 +198,7 @@ impl Outbox {
             }
         };
         self.figures.batches_out.add(1);
-        self.figures.messages_out.add(batch.len() as u64);
+        self.figures.messages_out.add(messages);
         let outbox = self.clone();
         self.redis.send(command, Reply::call(move |answer| outbox.answered(batch, answer.map(drop))));
     }
@@ -136,18 +210,21 @@ impl Outbox {
         state.bytes -= batch.iter().map(Waiting::weight).sum::<usize>();
         if answer.is_err() {
             // They have waited as long as the one that failed: nobody waits for the same silence twice.
-            failed = std::mem::take(&mut state.waiting);
-            state.bytes = 0;
+            failed = state.take_failed();
         }
         state.under_way = false;
         if state.bytes < limits::OUTBOX_HIGH_BYTES / 2 {
             state.wakers.drain(..).for_each(Waker::wake);
         }
         self.start(state);
-        for message in batch.iter().chain(&failed) {
-            match &message.share {
-                Some(share) => share.answer(answer),
-                None => self.figures.dropped.add(u64::from(answer.is_err())),
+        for waiting in batch.iter().chain(&failed) {
+            match waiting {
+                Waiting::Message(Message { share: Some(share), .. }) => share.answer(answer),
+                Waiting::Message(Message { double: Some(Double { role: Role::Candidate, .. }), .. }) => {}
+                Waiting::Message(_) => self.figures.dropped.add(u64::from(answer.is_err())),
+                // Lost, or nobody will answer: what was before it is where it ends up.
+                Waiting::Fence(fence, asker) if answer.is_err() || asker.is_none() => fence.pass(),
+                Waiting::Fence(..) | Waiting::Hold(_) => {}
             }
         }
     }
@@ -177,11 +254,25 @@ impl Outbox {
 }
 
 impl State {
+    fn has_room(&self, weight: usize, most: usize) -> bool {
+        self.bytes + weight <= most || self.waiting.is_empty()
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.used = true;
+        self.bytes += waiting.weight();
+        self.waiting.push(waiting);
+    }
+
+    /// The next ones that may go: none while they have to wait for a fence.
     fn take_batch(&mut self) -> Vec<Waiting> {
         let mut bytes = 0;
         let mut count = 0;
-        for message in self.waiting.iter().take(limits::BATCH_MESSAGES) {
-            bytes += message.event.as_bytes().len();
+        for waiting in self.waiting.iter().take(limits::BATCH_MESSAGES) {
+            if matches!(waiting, Waiting::Hold(fence) if !fence.is_passed()) {
+                break;
+            }
+            bytes += waiting.event().map_or(0, |event| event.as_bytes().len());
             // At least one: a single event may be larger than a batch should be.
             if count > 0 && bytes > limits::BATCH_BYTES {
                 break;
@@ -193,6 +284,16 @@ impl State {
         }
         let rest = self.waiting.split_off(count);
         std::mem::replace(&mut self.waiting, rest)
+    }
+
+    /// All but what others still have to wait for.
+    fn take_failed(&mut self) -> Vec<Waiting> {
+        let (kept, failed) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| matches!(waiting, Waiting::Hold(fence) if !fence.is_passed()));
+        self.waiting = kept;
+        self.bytes = self.waiting.iter().map(Waiting::weight).sum();
+        failed
     }
 }
 

@@ -11,7 +11,9 @@ pub struct Scripts {
     leave: Script,
     settle: Script,
     announce: Script,
-    keys: [String; 5],
+    seed: Script,
+    decide: Script,
+    keys: [String; 6],
 }
 
 impl Scripts {
@@ -32,6 +34,8 @@ impl Scripts {
             leave: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/leave.lua"))),
             settle: Script::new(include_str!("scripts/settle.lua")),
             announce: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/announce.lua"))),
+            seed: Script::new(include_str!("scripts/seed.lua")),
+            decide: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/decide.lua"))),
             keys: keys.for_scripts(),
         }
     }
@@ -62,6 +66,14 @@ impl Scripts {
 
     pub fn announce(&self) -> Command {
         self.command(&self.announce)
+    }
+
+    pub fn seed(&self) -> Command {
+        self.command(&self.seed)
+    }
+
+    pub fn decide(&self) -> Command {
+        self.command(&self.decide)
     }
 
     pub fn settle(&self, inbox: &str) -> Command {

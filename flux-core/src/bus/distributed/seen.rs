@@ -19,9 +19,8 @@ impl Seen {
         Seen { recent: HashSet::default(), before: HashSet::default(), most }
     }
 
-    /// `true` the first time. One event may come several times for different audiences: to all, and later to the member of a group.
-    pub fn first(&mut self, id: EventId, audience: &Audience) -> bool {
-        let key = id.0 ^ (u128::from(fingerprint(audience)) << 64);
+    /// `true` the first time.
+    pub fn first_of(&mut self, key: u128) -> bool {
         if self.before.contains(&key) || !self.recent.insert(key) {
             return false;
         }
@@ -30,6 +29,15 @@ impl Seen {
         }
         true
     }
+
+    pub fn knows(&self, key: u128) -> bool {
+        self.recent.contains(&key) || self.before.contains(&key)
+    }
+}
+
+/// Names one event for one audience: it may come several times for different ones, to all, and later to the member of a group.
+pub fn message_key(id: EventId, audience: &Audience) -> u128 {
+    id.0 ^ (u128::from(fingerprint(audience)) << 64)
 }
 
 /// Everyone alone, the usual case, is zero: nothing is hashed for it.
@@ -57,6 +65,12 @@ mod tests {
 
     use super::*;
     use crate::types::Subscription;
+
+    impl Seen {
+        fn first(&mut self, id: EventId, audience: &Audience) -> bool {
+            self.first_of(message_key(id, audience))
+        }
+    }
 
     fn group(text: &str) -> Audience {
         Audience::group(Arc::new(Subscription::parse(text).expect("valid subscription")))

@@ -7,7 +7,10 @@ use crate::types::NodeId;
 /// How this node takes part in its cluster.
 #[derive(Debug, Clone)]
 pub struct DistributedSettings {
+    /// What the first node of a new cluster decides for. All others follow what is decided.
     pub kind: DistributedKind,
+    /// Likewise: a canary and its share of the topics in percent.
+    pub canary: Option<(DistributedKind, u8)>,
     pub node: NodeId,
     /// Where others reach this node's HTTP API; empty when they cannot.
     pub http: String,
@@ -29,6 +32,7 @@ impl DistributedSettings {
     pub fn new(kind: DistributedKind, node: NodeId) -> Self {
         DistributedSettings {
             kind,
+            canary: None,
             node,
             http: String::new(),
             lease: Duration::from_secs(2),

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Audience, EXPIRES, Message, QOS, RETAIN, TIME, VERSION, field};
+use super::{Audience, Double, EXPIRES, Message, QOS, RETAIN, Role, TIME, VERSION, field};
 use crate::types::bytes::{Reader, Truncated};
 use crate::types::{ClientId, Event, EventId, Properties, QoS, Subscription, Timestamp, TopicName};
 
@@ -56,8 +56,8 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
         return Err(DecodeError::Version(version));
     }
     let event = event(&mut reader)?;
-    let audience = audience(&mut reader)?;
-    Ok(Message { event: Arc::new(event), audience })
+    let (audience, double) = fields(&mut reader)?;
+    Ok(Message { event: Arc::new(event), audience, double })
 }
 
 fn event(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
@@ -74,8 +74,8 @@ fn event(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
     Ok(Event { id, topic, payload, qos, retain, properties, expires_at, publisher, time: Timestamp(time) })
 }
 
-fn audience(reader: &mut Reader<'_>) -> Result<Audience, DecodeError> {
-    let mut audience = Audience::default();
+fn fields(reader: &mut Reader<'_>) -> Result<(Audience, Option<Double>), DecodeError> {
+    let (mut audience, mut double) = (Audience::default(), None);
     while !reader.rest().is_empty() {
         let (number, value) = (reader.length()?, reader.block()?);
         match number {
@@ -85,13 +85,20 @@ fn audience(reader: &mut Reader<'_>) -> Result<Audience, DecodeError> {
             }
             field::EVERYONE => audience.everyone = true,
             field::SESSION => audience.session = Some(ClientId::new(text(value)?)),
+            field::DOUBLE => double = Some(self::double(value)?),
             field::HOPS => audience.hops = value.first().copied().unwrap_or_default(),
             // Of a later version: what it asks for beyond, this one cannot do.
             _ => {}
         }
     }
     audience.everyone |= audience.is_nobody();
-    Ok(audience)
+    Ok((audience, double))
+}
+
+fn double(value: &[u8]) -> Result<Double, DecodeError> {
+    let mut reader = Reader(value);
+    let role = if reader.u8()? == Role::Candidate as u8 { Role::Candidate } else { Role::Current };
+    Ok(Double { role, canary: reader.u64()?, sent: reader.u64()? })
 }
 
 fn text(bytes: &[u8]) -> Result<&str, DecodeError> {

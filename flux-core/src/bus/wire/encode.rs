@@ -1,4 +1,4 @@
-use super::{Audience, EXPIRES, RETAIN, TIME, VERSION, field};
+use super::{Audience, Double, EXPIRES, RETAIN, TIME, VERSION, field};
 use crate::types::bytes::{put_block, put_length};
 use crate::types::{Event, Timestamp};
 
@@ -39,9 +39,12 @@ pub(super) fn id_time(event: &Event) -> Timestamp {
 }
 
 /// Adds one message to a batch.
-pub fn put_message(event: &EncodedEvent, audience: &Audience, batch: &mut Vec<u8>) {
+pub fn put_message(event: &EncodedEvent, audience: &Audience, double: Option<Double>, batch: &mut Vec<u8>) {
     let mut fields = Vec::new();
     put_audience(audience, &mut fields);
+    if let Some(double) = double {
+        put_double(double, &mut fields);
+    }
     put_length(event.0.len() + fields.len(), batch);
     batch.extend_from_slice(&event.0);
     batch.extend_from_slice(&fields);
@@ -66,4 +69,12 @@ fn put_audience(audience: &Audience, out: &mut Vec<u8>) {
     if audience.hops > 0 {
         put(field::HOPS, &[audience.hops]);
     }
+}
+
+fn put_double(double: Double, out: &mut Vec<u8>) {
+    put_length(field::DOUBLE, out);
+    put_length(1 + 8 + 8, out);
+    out.push(double.role as u8);
+    out.extend_from_slice(&double.canary.to_le_bytes());
+    out.extend_from_slice(&double.sent.to_le_bytes());
 }

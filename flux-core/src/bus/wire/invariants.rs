@@ -9,7 +9,7 @@ pub fn check(batch: &[u8]) -> usize {
         let Ok(message) = bytes.map_err(|_| ()).and_then(|bytes| decode(bytes).map_err(|_| ())) else { continue };
         read += 1;
         let mut again = Vec::new();
-        put_message(&EncodedEvent::new(&message.event), &message.audience, &mut again);
+        put_message(&EncodedEvent::new(&message.event), &message.audience, message.double, &mut again);
         let mut messages = split(&again);
         let written = messages.next().expect("one was written").expect("and whole");
         assert_eq!(decode(written), Ok(message), "what was read is written and read again the same");

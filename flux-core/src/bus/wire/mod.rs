@@ -8,11 +8,13 @@
 
 mod decode;
 mod encode;
+mod fence;
 #[cfg(any(test, feature = "test-util"))]
 pub mod invariants;
 
 pub use decode::{Damaged, DecodeError, decode, split};
 pub use encode::{EncodedEvent, put_message};
+pub use fence::{Fence, put_fence};
 
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ mod field {
     pub const SESSION: usize = 3;
     /// One byte: how many nodes have handed it on, because none of their members of the group could take it.
     pub const HOPS: usize = 4;
+    /// One byte of `Role`, then the decision and the microseconds of `Double`: the event is sent by two kinds of bus, and this is one copy.
+    pub const DOUBLE: usize = 5;
 }
 
 /// For whom a message is on the node that gets it.
@@ -58,6 +62,35 @@ pub struct Audience {
 pub struct Message {
     pub event: Arc<Event>,
     pub audience: Audience,
+    /// Another copy of it comes another way.
+    pub double: Option<Double>,
+}
+
+impl Message {
+    /// The other copies are for comparison.
+    pub fn is_delivered(&self) -> bool {
+        self.double.is_none_or(|double| double.role == Role::Current)
+    }
+}
+
+/// One of the two copies in which an event travels while a canary is compared with the bus of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Double {
+    pub role: Role,
+    /// The decision that began the canary.
+    pub canary: u64,
+    /// When it was published: microseconds since 1970, by the clock of the node that sent it.
+    pub sent: u64,
+}
+
+/// Which copy it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Role {
+    /// By the bus of the cluster: this one is delivered.
+    Current = 0,
+    /// By the candidate: it is compared, and dropped.
+    Candidate = 1,
 }
 
 impl Audience {

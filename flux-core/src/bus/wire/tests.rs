@@ -25,7 +25,7 @@ fn plain() -> Message {
         publisher: ClientId::new("sensor-1"),
         time: Timestamp(1_800_000_000_000),
     };
-    Message { event: Arc::new(event), audience: Audience::everyone() }
+    Message { event: Arc::new(event), audience: Audience::everyone(), double: None }
 }
 
 fn full() -> Message {
@@ -45,7 +45,7 @@ fn full() -> Message {
         session: Some(ClientId::new("panel-9")),
         hops: 2,
     };
-    Message { event: Arc::new(event), audience }
+    Message { event: Arc::new(event), audience, double: None }
 }
 
 fn for_one(audience: Audience) -> Message {
@@ -53,13 +53,17 @@ fn for_one(audience: Audience) -> Message {
 }
 
 /// What version 1 has written, by the name of its file.
-fn version_1() -> [(&'static str, Message); 5] {
+fn version_1() -> [(&'static str, Message); 6] {
     let empty = Event { payload: Box::default(), publisher: ClientId::new(""), ..(*plain().event).clone() };
     [
         ("plain", plain()),
         ("full", full()),
-        ("empty", Message { event: Arc::new(empty), audience: Audience::everyone() }),
+        ("empty", Message { event: Arc::new(empty), audience: Audience::everyone(), double: None }),
         ("group", for_one(Audience::group(group("$share/workers/plant/#")))),
+        (
+            "candidate",
+            Message { double: Some(Double { role: Role::Candidate, canary: 7, sent: 1_800_000_000_000_123 }), ..plain() },
+        ),
         ("session", for_one(Audience { session: Some(ClientId::new("panel-9")), ..Audience::default() })),
     ]
 }
@@ -67,7 +71,7 @@ fn version_1() -> [(&'static str, Message); 5] {
 fn batch(messages: &[Message]) -> Vec<u8> {
     let mut batch = Vec::new();
     for message in messages {
-        put_message(&EncodedEvent::new(&message.event), &message.audience, &mut batch);
+        put_message(&EncodedEvent::new(&message.event), &message.audience, message.double, &mut batch);
     }
     batch
 }
@@ -127,13 +131,25 @@ fn for_everyone_takes_no_byte_but_the_length() {
 fn what_a_later_version_adds_is_passed_over() {
     for (name, message) in version_1() {
         let mut bytes = Vec::new();
-        put_message(&EncodedEvent::new(&message.event), &message.audience, &mut bytes);
+        put_message(&EncodedEvent::new(&message.event), &message.audience, message.double, &mut bytes);
         let mut bytes = split(&bytes).next().expect("one message").expect("whole").to_vec();
         bytes[1] |= 0b1100_0000;
         bytes.extend_from_slice(&[99, 3, 1, 2, 3]);
         bytes.extend_from_slice(&[0x80, 0x01, 0]);
         assert_eq!(decode(&bytes), Ok(message), "{name}");
     }
+}
+
+#[test]
+fn a_fence_is_no_message_and_a_message_is_no_fence() {
+    let mut batch = Vec::new();
+    put_fence(7, "n1", &mut batch);
+    put_message(&EncodedEvent::new(&plain().event), &Audience::everyone(), None, &mut batch);
+    let parts: Vec<&[u8]> = split(&batch).map(|part| part.expect("whole")).collect();
+    assert_eq!(Fence::decode(parts[0]), Some(Fence { number: 7, node: "n1" }));
+    assert_eq!(decode(parts[0]), Err(DecodeError::Version(0xfe)), "an older node reads on");
+    assert_eq!((Fence::decode(parts[1]), decode(parts[1])), (None, Ok(plain())));
+    assert_eq!([&[0xfe][..], &[], &[0xfe, 1, 2, 3, 4, 5, 6, 7, 8, 255]].map(Fence::decode), [None; 3]);
 }
 
 #[test]
@@ -160,7 +176,7 @@ fn what_cannot_be_read_says_why() {
 fn damaged_batches_are_survived() {
     let mut random = StdRng::seed_from_u64(seed());
     let whole = batch(&version_1().map(|(_, message)| message));
-    assert_eq!(invariants::check(&whole), 5);
+    assert_eq!(invariants::check(&whole), 6);
     for _ in 0..20_000 {
         let mut bytes = whole.clone();
         for _ in 0..random.random_range(1..4) {

@@ -15,7 +15,7 @@ use crate::types::NodeId;
 pub async fn show(State(app): State<App>) -> Json<BusInfo> {
     let (stats, guarantees) = (app.with.bus.stats(), app.with.bus.guarantees());
     Json(BusInfo {
-        kind: app.facts.bus_kind.clone(),
+        kind: app.with.member.as_ref().map_or_else(|| app.facts.bus_kind.clone(), |member| member.kind().to_string()),
         at_least_once: guarantees.at_least_once,
         crosses_nodes: guarantees.crosses_nodes,
         published: stats.published,
