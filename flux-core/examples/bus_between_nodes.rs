@@ -37,6 +37,10 @@ impl Arrivals for Taken {
 
     fn retained(&self, _: &TopicName, _: Option<Arc<Event>>) {}
 
+    fn retained_now(&self, _: &TopicName) -> Option<Arc<Event>> {
+        None
+    }
+
     fn retained_topics(&self) -> Vec<TopicName> {
         Vec::new()
     }

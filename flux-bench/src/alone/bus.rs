@@ -36,6 +36,10 @@ impl Arrivals for InMailbox {
     /// Nothing is retained in a run.
     fn retained(&self, _: &TopicName, _: Option<Arc<Event>>) {}
 
+    fn retained_now(&self, _: &TopicName) -> Option<Arc<Event>> {
+        None
+    }
+
     fn retained_topics(&self) -> Vec<TopicName> {
         vec![]
     }

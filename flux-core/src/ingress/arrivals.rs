@@ -29,6 +29,10 @@ impl Arrivals for Ingress {
         self.count_retained();
     }
 
+    fn retained_now(&self, topic: &TopicName) -> Option<Arc<Event>> {
+        self.retained().get(topic.as_str())
+    }
+
     fn retained_topics(&self) -> Vec<TopicName> {
         let all = TopicFilter::parse("#").expect("a valid filter");
         self.retained().matching(&all).iter().map(|event| event.topic.clone()).collect()

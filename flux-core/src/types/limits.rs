@@ -171,6 +171,13 @@ pub const GROUP_HOPS: u8 = 3;
 /// Changes of retained messages that wait to be told to the other nodes; one more is refused.
 pub const ANNOUNCEMENTS: usize = 65_536;
 
+/// Retained messages that have come as events and are not read yet, whose readings new subscribers wait for. Beyond, nobody waits: there
+/// are as many only while thousands of topics change at the same moment.
+pub const UNREAD_RETAINED: usize = 4_096;
+
+/// How long a new subscriber waits for such a reading: it takes one round through Redis, unless the publisher's node dies in between.
+pub const UNREAD_FOR: Duration = Duration::from_secs(1);
+
 /// How many are told at a time.
 pub const ANNOUNCED_TOGETHER: usize = 1_000;
 

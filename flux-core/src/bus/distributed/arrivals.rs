@@ -12,6 +12,9 @@ pub trait Arrivals: Send + Sync + 'static {
     /// The retained message of `topic` is this one now, whoever published it, or none.
     fn retained(&self, topic: &TopicName, event: Option<Arc<Event>>);
 
+    /// What [`Arrivals::retained`] has said last of `topic`, or an event published here since.
+    fn retained_now(&self, topic: &TopicName) -> Option<Arc<Event>>;
+
     /// Topics that have a retained message here, those that are about this node alone (`$SYS`) left out.
     fn retained_topics(&self) -> Vec<TopicName>;
 }

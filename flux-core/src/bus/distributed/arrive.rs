@@ -117,6 +117,13 @@ impl Core {
         let Message { event, audience, .. } = message;
         let mut handover = Handover::default();
         if audience.everyone {
+            // Before anybody gets it: who subscribes from now on waits until it is read.
+            if event.retain
+                && let Some(arrivals) = self.arrivals.get()
+            {
+                let retained = arrivals.retained_now(&event.topic).map(|retained| retained.id);
+                self.unread.passed(event, retained, Instant::now());
+            }
             if memory.routes.len() >= limits::ARRIVAL_ROUTES && !memory.routes.contains_key(&event.topic) {
                 memory.routes.clear();
             }

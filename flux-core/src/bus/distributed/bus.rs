@@ -273,7 +273,7 @@ impl EventBus for DistributedBus {
         core.tell.notify_one();
         // Outside of the locks: dropping a subscriber may run anything.
         drop(replaced);
-        receipt
+        receipt.and(core.unread.settled(&subscription.filter))
     }
 
     fn unsubscribe(&self, subscription: &Subscription, subscriber: SubscriberId) -> bool {

@@ -22,6 +22,7 @@ use super::pairs::Pairs;
 use super::retained::Announcements;
 use super::scripts::Scripts;
 use super::settings::DistributedSettings;
+use super::unread::Unread;
 use crate::lifecycle::Shutdown;
 use crate::receipt::ReceiptSender;
 use crate::redis::Redis;
@@ -60,6 +61,7 @@ pub struct Core {
     /// A peer has read on, or is gone.
     pub progress: Notify,
     pub announcements: Announcements,
+    pub unread: Unread,
     pub life: Mutex<Life>,
     /// Redis has given this node up: it has to join again.
     pub lost: AtomicBool,
@@ -137,6 +139,7 @@ impl Core {
             beat_now: Notify::new(),
             progress: Notify::new(),
             announcements: Announcements::default(),
+            unread: Unread::default(),
             lost: AtomicBool::new(false),
             arrivals: OnceLock::new(),
             taken: OnceLock::new(),

@@ -186,6 +186,7 @@ pub async fn run(core: Arc<Core>, tasks: Tasks) {
         core.look_at_inboxes();
         let now = Instant::now();
         core.gate.refuse_overdue(now, core.settings.patience);
+        core.unread.forget_overdue(now);
         core.fences.let_go_overdue(now);
         core.give_up_missing(now);
     }

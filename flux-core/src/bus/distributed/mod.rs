@@ -45,6 +45,7 @@ mod share;
 mod steer;
 mod teller;
 mod terms;
+mod unread;
 
 pub use arrivals::Arrivals;
 pub use bus::{DistributedBus, InboxDepth};

@@ -2,7 +2,8 @@
 //!
 //! A change is stored first; then the change feed carries its topic, and every node reads the message anew. Its publisher hears that it
 //! is safe once all nodes have. A subscriber that comes meanwhile is missed by neither side: either its route is known when the event is
-//! sent, or it reads what is retained after its node has it, or it came in between, and then its node is sent the event once more.
+//! sent, or it reads what is retained after its node has it, or it came in between, and then its node is sent the event once more. Where
+//! its node was sent the event for others already, it waits until its node has read what is retained (`unread`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::super::wire::{self, EncodedEvent};
 use super::answers::{self, Told};
+use super::arrivals::Arrivals;
 use super::core::Core;
 use super::keys::RETAINED_PARTS;
 use super::teller::wait_for_all;
@@ -83,9 +85,15 @@ impl Core {
         };
         // All are asked for before the first has answered.
         for (topic, answer) in topics.iter().zip(join_all(topics.iter().map(read)).await) {
-            arrivals.retained(topic, event_of(answer?));
+            self.read_retained(&**arrivals, topic, event_of(answer?));
         }
         Ok(())
+    }
+
+    fn read_retained(&self, arrivals: &dyn Arrivals, topic: &TopicName, event: Option<Arc<Event>>) {
+        let id = event.as_ref().map(|event| event.id);
+        arrivals.retained(topic, event);
+        self.unread.read(topic, id);
     }
 
     /// Reads all there is. The first node of a cluster brings `own`, what it had retained by itself.
@@ -103,7 +111,7 @@ impl Core {
             for event in answers::list(messages)?.into_iter().filter_map(event_of) {
                 gone.remove(&event.topic);
                 if !self.announcements.state.lock().own.contains_key(&event.topic) {
-                    arrivals.retained(&event.topic.clone(), Some(event));
+                    self.read_retained(&**arrivals, &event.topic.clone(), Some(event));
                 }
             }
         }
