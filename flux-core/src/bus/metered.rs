@@ -87,11 +87,12 @@ impl<B: EventBus> EventBus for Metered<B> {
     }
 
     fn stats(&self) -> BusStats {
+        let inner = self.inner.stats();
         BusStats {
             published: self.sum(|cell| &cell.published),
-            delivered: self.sum(|cell| &cell.delivered),
-            dropped: self.sum(|cell| &cell.dropped),
-            ..self.inner.stats()
+            delivered: inner.delivered + self.sum(|cell| &cell.delivered),
+            dropped: inner.dropped + self.sum(|cell| &cell.dropped),
+            ..inner
         }
     }
 }

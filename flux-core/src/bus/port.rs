@@ -216,7 +216,7 @@ pub struct Guarantees {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BusStats {
-    /// Since start. Zero where the bus is not wrapped in `Metered`.
+    /// Since start. Where the bus is not wrapped in `Metered`, only what comes from other nodes is counted.
     pub published: u64,
     pub delivered: u64,
     pub dropped: u64,

@@ -247,3 +247,13 @@ async fn large_payloads_travel_whatever_their_quality_of_service() {
     until("both have come", || cluster.at(1).received(&[&there]).len() == 2).await;
     assert!(cluster.at(1).received(&[&there]).iter().all(|delivery| delivery.event.payload.len() == 40 * 1024 * 1024));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_counts_what_its_subscribers_get_from_others() {
+    let cluster = Cluster::of(&["n1", "n2"]).await;
+    let there = cluster.at(1).subscriber("a").await;
+    cluster.at(0).publisher("one", "a").publish_times(3).await;
+    cluster.at(1).wait_for(3, &[&there]).await;
+    until("they are counted", || cluster.bus(1).stats().delivered == 3).await;
+    assert_eq!(cluster.bus(0).stats().delivered, 0, "nobody had them there");
+}

@@ -149,6 +149,8 @@ impl Core {
         if handover.refused.take().is_some() {
             handover.note_drop(DropReason::QueueFull);
         }
+        self.figures.delivered_in.add(u64::from(handover.accepted));
+        self.figures.dropped_in.add(u64::from(handover.dropped()));
         let receipt = arrivals.complete(event, handover);
         if !matches!(receipt, Receipt::Ready(Ok(()))) {
             outcome.receipts.push(receipt);

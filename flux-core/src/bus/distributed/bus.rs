@@ -309,7 +309,8 @@ impl EventBus for DistributedBus {
     }
 
     fn stats(&self) -> BusStats {
-        self.core.local.stats()
+        let figures = &self.core.figures;
+        BusStats { delivered: figures.delivered_in.get(), dropped: figures.dropped_in.get(), ..self.core.local.stats() }
     }
 }
 

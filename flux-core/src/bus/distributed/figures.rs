@@ -8,6 +8,9 @@ pub struct BusFigures {
     pub batches_out: Counter,
     pub messages_in: Counter,
     pub batches_in: Counter,
+    /// What subscribers here have taken of them, and what they have lost.
+    pub delivered_in: Counter,
+    pub dropped_in: Counter,
     /// Came twice and were delivered once.
     pub doubles: Counter,
     /// Could not be read.
