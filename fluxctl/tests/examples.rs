@@ -23,6 +23,13 @@ const EXPECTED: &[(&str, &[i32], &str)] = &[
     ("fluxctl retained delete plant/7/state", &[2], "asks, and no terminal is there to answer: it says --yes"),
     ("fluxctl nodes list --columns node,conns,msg_s --watch", &[2], "repaints a terminal; JSON lines in a pipe have no columns"),
     ("fluxctl doctor --columns check,status --watch=30s", &[2], "repaints a terminal; JSON lines in a pipe have no columns"),
+    ("fluxctl bus canary set hybrid 5", &[5], "one server has no other nodes"),
+    ("fluxctl bus canary set hybrid 100", &[5], "one server has no other nodes"),
+    ("fluxctl bus canary set streams 10 --dry-run", &[5], "one server has no other nodes"),
+    ("fluxctl bus canary promote --yes", &[3], "so there is no canary"),
+    ("fluxctl bus canary promote --dry-run", &[3], "so there is no canary"),
+    ("fluxctl bus canary abort", &[3], "so there is no canary"),
+    ("fluxctl bus canary abort --dry-run", &[3], "so there is no canary"),
     ("fluxctl doctor --strict -o json", &[0, 6], "this machine may deserve a warning"),
 ];
 

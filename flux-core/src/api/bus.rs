@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{NodeState, RedisHealth};
+use super::{BusCanary, NodeState, RedisHealth};
 
 /// The bus: what carries events from publishers to subscribers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,10 +45,16 @@ pub struct BusCluster {
     pub batches_out: u64,
     pub messages_in: u64,
     pub batches_in: u64,
-    /// Came twice and were delivered once.
+    /// Came twice and were delivered once, copies of a canary included.
     pub doubles: u64,
     /// QoS 0 that had no room or no connection on its way out.
     pub dropped_out: u64,
+    /// A candidate that carries a share of the topics beside, while there is one.
+    #[serde(default)]
+    pub canary: Option<BusCanary>,
+    /// Lanes to other nodes that wait for what went by the former bus of the cluster.
+    #[serde(default)]
+    pub changing: u64,
     pub redis: RedisHealth,
 }
 

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod bus;
+mod canary;
 mod clients;
 mod config;
 mod durable;
@@ -24,6 +25,7 @@ mod traces;
 
 pub use alarms::{Alarm, AlarmQuery, Severity};
 pub use bus::{BusCluster, BusInfo, BusPeer, BusRoute, Inbox, RouteQuery};
+pub use canary::{BusCanary, CanaryRole, CanaryWay, SetBusCanary};
 pub use clients::{Client, ClientQuery};
 pub use config::{ConfigKey, EffectiveValue};
 pub use durable::DurableInfo;

@@ -21,6 +21,8 @@ pub const EVENTS: &str = "/api/v1/events";
 pub const EVENTS_TAIL: &str = "/api/v1/events/tail";
 pub const BUS: &str = "/api/v1/bus";
 pub const BUS_ROUTES: &str = "/api/v1/bus/routes";
+pub const BUS_CANARY: &str = "/api/v1/bus/canary";
+pub const BUS_CANARY_PROMOTE: &str = "/api/v1/bus/canary/promote";
 pub const REDIS: &str = "/api/v1/redis";
 pub const DURABLE: &str = "/api/v1/durable";
 pub const ALARMS: &str = "/api/v1/alarms";
@@ -52,6 +54,8 @@ pub const ALL: &[&str] = &[
     EVENTS_TAIL,
     BUS,
     BUS_ROUTES,
+    BUS_CANARY,
+    BUS_CANARY_PROMOTE,
     REDIS,
     DURABLE,
     ALARMS,

@@ -44,8 +44,10 @@ codes! {
     ClientNotFound = "client_not_found", "No such client is connected";
     SessionNotFound = "session_not_found", "No such session";
     RetainedNotFound = "retained_not_found", "No message is retained on this topic";
+    CanaryNotFound = "canary_not_found", "There is no canary";
     TraceNotFound = "trace_not_found", "No such trace";
     NotEnabled = "not_enabled", "This is switched off in the configuration";
+    Conflict = "conflict", "The present state does not allow it";
     KeyInUse = "idempotency_key_in_use", "A request with this idempotency key is under way";
     KeyReused = "idempotency_key_reused", "This idempotency key was used with another body";
     QueueFull = "queue_full", "A subscriber's durable queue is full";

@@ -5,9 +5,9 @@ use reqwest::Method;
 use super::{Client, ClientError};
 use crate::api::paths;
 use crate::api::{
-    Alarm, AlarmQuery, BusInfo, BusRoute, Client as ConnectedClient, ClientQuery, ConfigKey, Disconnected, DurableInfo,
-    EffectiveValue, Event, Health, List, Node, NodeList, Page, Ready, RedisInfo, Retained, RetainedQuery, RouteQuery, Session,
-    SessionQuery, SessionSummary, StartTrace, SubscriptionInfo, SubscriptionQuery, Trace,
+    Alarm, AlarmQuery, BusCanary, BusInfo, BusRoute, Client as ConnectedClient, ClientQuery, ConfigKey, Disconnected,
+    DurableInfo, EffectiveValue, Event, Health, List, Node, NodeList, Page, Ready, RedisInfo, Retained, RetainedQuery,
+    RouteQuery, Session, SessionQuery, SessionSummary, SetBusCanary, StartTrace, SubscriptionInfo, SubscriptionQuery, Trace,
 };
 
 type Answer<T> = Result<T, ClientError>;
@@ -91,6 +91,20 @@ impl Client {
     /// Asks every server of Redis: takes some seconds if one does not answer.
     pub async fn redis(&self) -> Answer<RedisInfo> {
         self.get(paths::REDIS).await
+    }
+
+    pub async fn set_bus_canary(&self, wanted: &SetBusCanary) -> Answer<BusCanary> {
+        self.json(self.request(Method::PUT, paths::BUS_CANARY).json(wanted)).await
+    }
+
+    /// The candidate becomes the bus of the whole cluster.
+    pub async fn promote_bus_canary(&self) -> Answer<BusInfo> {
+        self.json(self.request(Method::POST, paths::BUS_CANARY_PROMOTE)).await
+    }
+
+    /// Ends the canary.
+    pub async fn abort_bus_canary(&self) -> Answer<()> {
+        self.done(self.request(Method::DELETE, paths::BUS_CANARY)).await
     }
 
     pub async fn durable(&self) -> Answer<DurableInfo> {

@@ -59,6 +59,24 @@ impl Found<'_> {
             let hint = "give its address with --redis-url redis://HOST:6379, or set bus.kind to memory";
             self.add("bus.kind", Some(kind.as_str().to_owned()), "needs Redis", hint);
         }
+        if let Some(candidate) = self.config.bus.canary.kind {
+            let value = Some(candidate.as_str().to_owned());
+            if kind == BusKind::Memory || candidate == BusKind::Memory {
+                self.add(
+                    "bus.canary.kind",
+                    value,
+                    "compares buses between nodes, and memory is none",
+                    "name pubsub, streams or hybrid, for bus.kind as well",
+                );
+            } else if candidate == kind {
+                self.add(
+                    "bus.canary.kind",
+                    value,
+                    "is bus.kind itself: there is nothing to compare",
+                    "name another kind, or leave it out",
+                );
+            }
+        }
         let store = self.config.durability.store;
         if store == StoreKind::Redis && self.config.redis.url.is_none() {
             let hint = "give its address with --redis-url redis://HOST:6379, or set durability.store to disk";

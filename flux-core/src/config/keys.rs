@@ -184,8 +184,19 @@ section! {
 section! {
     /// How events reach other nodes.
     Bus {
-        /// What carries events between nodes; all but memory need redis.url.
+        /// What carries events between nodes; all but memory need redis.url. A new cluster begins with it; then fluxctl bus canary decides.
         kind: BusKind = BusKind::Memory;
+        section canary: BusCanary;
+    }
+}
+
+section! {
+    /// A candidate that carries a share of the topics beside the bus, to compare them.
+    BusCanary {
+        /// Kind of the candidate with which a new cluster begins; in a cluster that runs, fluxctl bus canary decides.
+        kind: Option<BusKind> = None;
+        /// Its share of the topics.
+        percent: u8 ["percent"] = 5, between(0, 100);
     }
 }
 

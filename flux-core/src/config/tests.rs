@@ -142,6 +142,19 @@ fn a_bus_between_nodes_needs_redis_and_names_that_fit_into_keys() {
 }
 
 #[test]
+fn a_canary_is_another_kind_between_nodes() {
+    let with = |kind, candidate| {
+        let keys = [("bus.kind", kind), ("bus.canary.kind", candidate), ("redis.url", "redis://a:1")];
+        Config::load(&set(&keys)).map(drop).map_err(|problems| problems.0.into_iter().map(|p| p.path).collect::<Vec<_>>())
+    };
+    assert_eq!(with("pubsub", "hybrid"), Ok(()));
+    for (kind, candidate) in [("hybrid", "hybrid"), ("memory", "hybrid"), ("hybrid", "memory")] {
+        assert_eq!(with(kind, candidate), Err(vec!["bus.canary.kind".to_owned()]), "{kind} {candidate}");
+    }
+    assert_eq!(problems_of(&set(&[("bus.canary.percent", "101")])).len(), 1);
+}
+
+#[test]
 fn secrets_are_shown_nowhere() {
     let (_folder, sources) =
         file(&format!("[http]\ntoken = \"hunter2\"\n[security.users]\nalice = \"hunter3\"\nbob = \"{HASH}\"\n"));

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::{Code, Problem};
+use crate::bus::distributed::{SteerError, Undecidable};
 use crate::telemetry::TooManyTraces;
 use crate::types::{Refusal, TopicError};
 
@@ -108,6 +109,16 @@ impl Error {
         Error::new(StatusCode::NOT_FOUND, Code::RetainedNotFound, format!("nothing is retained on '{topic}'"))
     }
 
+    pub(super) fn canary_not_found() -> Self {
+        Error::new(StatusCode::NOT_FOUND, Code::CanaryNotFound, "no candidate runs beside the bus of the cluster")
+            .hint("fluxctl bus canary set KIND PERCENT begins one")
+    }
+
+    pub(super) fn no_other_nodes() -> Self {
+        Error::new(StatusCode::CONFLICT, Code::NotEnabled, "the bus of this server is memory: there are no other nodes")
+            .hint("start it with --bus and --redis-url to make it a node of a cluster")
+    }
+
     pub(super) fn trace_not_found(id: &str) -> Self {
         Error::new(StatusCode::NOT_FOUND, Code::TraceNotFound, format!("there is no trace '{id}'; it may have ended"))
     }
@@ -157,6 +168,23 @@ impl From<Refusal> for Error {
             Refusal::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, Code::ShuttingDown),
         };
         Error::new(status, code, refusal.to_string())
+    }
+}
+
+impl From<SteerError> for Error {
+    fn from(problem: SteerError) -> Self {
+        match problem {
+            SteerError::Undecidable(Undecidable::NoCanary) => Error::canary_not_found(),
+            SteerError::Undecidable(Undecidable::Percent) => Error::invalid("percent", Undecidable::Percent),
+            SteerError::Undecidable(same @ Undecidable::SameKind(_)) => {
+                Error::new(StatusCode::CONFLICT, Code::Conflict, same.to_string()).hint("name another kind as the candidate")
+            }
+            SteerError::Meanwhile => Error::new(StatusCode::CONFLICT, Code::Conflict, problem.to_string())
+                .hint("look at what is decided now (fluxctl bus status), and ask again"),
+            SteerError::NoMember | SteerError::Redis(_) | SteerError::NotHeard => {
+                Error::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unreachable, problem.to_string())
+            }
+        }
     }
 }
 

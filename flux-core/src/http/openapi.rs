@@ -11,7 +11,7 @@ use utoipa::openapi::{ContentBuilder, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::probes;
-use super::v1::{alarms, bus, clients, config, durable, events, nodes, redis, retained, sessions, subscriptions, traces};
+use super::v1::{alarms, bus, canary, clients, config, durable, events, nodes, redis, retained, sessions, subscriptions, traces};
 use crate::api::{Dropped, Problem, TraceRecord, paths};
 
 #[derive(OpenApi)]
@@ -36,7 +36,8 @@ use crate::api::{Dropped, Problem, TraceRecord, paths};
         clients::list, clients::show,
         subscriptions::list,
         retained::list, retained::show, retained::delete,
-        nodes::list, nodes::show, bus::show, bus::routes, redis::show, durable::show,
+        nodes::list, nodes::show, bus::show, bus::routes,
+        canary::show, canary::set, canary::abort, canary::promote, redis::show, durable::show,
         alarms::list, config::effective, config::reference,
         traces::list, traces::start, traces::stop, traces::tail,
         probes::health, probes::ready, probes::metrics, serve,
@@ -54,7 +55,7 @@ impl Modify for Everywhere {
         let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let problem = ResponseBuilder::new().description("A problem").content(Problem::MEDIA_TYPE, problem).build();
         for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            for operation in [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten() {
                 operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
             }
         }

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use super::error::Error;
 use super::guard::guard;
 use super::state::App;
-use super::v1::{alarms, bus, clients, config, durable, events, nodes, redis, retained, sessions, subscriptions, traces};
+use super::v1::{alarms, bus, canary, clients, config, durable, events, nodes, redis, retained, sessions, subscriptions, traces};
 use super::{openapi, pages, probes};
 use crate::api::paths;
 
@@ -34,6 +34,8 @@ pub(super) fn router(app: App) -> Router {
         .route(paths::EVENTS_TAIL, get(events::tail))
         .route(paths::BUS, get(bus::show))
         .route(paths::BUS_ROUTES, get(bus::routes))
+        .route(paths::BUS_CANARY, get(canary::show).put(canary::set).delete(canary::abort))
+        .route(paths::BUS_CANARY_PROMOTE, post(canary::promote))
         .route(paths::REDIS, get(redis::show))
         .route(paths::DURABLE, get(durable::show))
         .route(paths::ALARMS, get(alarms::list))

@@ -26,8 +26,8 @@ pub(super) struct Membership {
     tasks: Tasks,
 }
 
-fn kind(config: &Config) -> Option<DistributedKind> {
-    match config.bus.kind {
+fn distributed(kind: BusKind) -> Option<DistributedKind> {
+    match kind {
         BusKind::Memory => None,
         BusKind::Pubsub => Some(DistributedKind::PubSub),
         BusKind::Streams => Some(DistributedKind::Streams),
@@ -38,7 +38,7 @@ fn kind(config: &Config) -> Option<DistributedKind> {
 impl Membership {
     /// Joins the cluster, if there is to be one. Nothing is received before the node says so.
     pub async fn begin(config: &Config, id: &NodeId, http: String, tasks: Tasks) -> Result<Self, StartError> {
-        let Some(kind) = kind(config) else {
+        let Some(kind) = distributed(config.bus.kind) else {
             return Ok(Membership { bus: Arc::new(Metered::new(MemoryBus::new())), member: None, tasks });
         };
         let redis = connect(config, id, &tasks).await?;
@@ -47,6 +47,7 @@ impl Membership {
             patience: config.redis.command_timeout,
             grace: config.mqtt.slow_subscriber_grace,
             copies: settings::copies(config),
+            canary: config.bus.canary.kind.and_then(distributed).map(|kind| (kind, config.bus.canary.percent)),
             ..DistributedSettings::new(kind, id.clone())
         };
         let bus = DistributedBus::join(settings, redis, &tasks).await;
@@ -86,7 +87,7 @@ pub(super) fn figures(member: &DistributedBus) -> Vec<Figure> {
     let figure = |name, help, kind, value| Figure { name, help, kind, value };
     let waiting: u64 = member.inboxes().iter().flat_map(|inbox| &inbox.lanes).sum();
     let (counter, gauge) = (FigureKind::Counter, FigureKind::Gauge);
-    vec![
+    let mut figures = vec![
         figure("bus_connected", "1 while this node is a member of its cluster", gauge, u64::from(member.is_connected())),
         figure("bus_peers", "Other members of the cluster", gauge, member.peers().len() as u64),
         figure("bus_routes", "Routes of all nodes", gauge, member.route_count() as u64),
@@ -97,6 +98,7 @@ pub(super) fn figures(member: &DistributedBus) -> Vec<Figure> {
         figure("bus_messages_in", "Messages that came from other nodes", counter, told.messages_in.get()),
         figure("bus_batches_in", "Batches they came in", counter, told.batches_in.get()),
         figure("bus_doubles", "Messages that came twice and were delivered once", counter, told.doubles.get()),
+        figure("bus_changing", "Lanes to other nodes that wait for what went by the former bus", gauge, member.changing() as u64),
         figure("bus_damaged", "Messages that could not be read", counter, told.damaged.get()),
         figure("bus_dropped", "QoS 0 messages that had no room or no connection on their way out", counter, told.dropped.get()),
         figure("bus_handed_on", "Messages for a shared group handed on to another node", counter, told.handed_on.get()),
@@ -107,5 +109,30 @@ pub(super) fn figures(member: &DistributedBus) -> Vec<Figure> {
             counter,
             told.joins.get(),
         ),
+    ];
+    figures.extend(canary_figures(member));
+    figures
+}
+
+/// What this node has counted of the canary, while there is one.
+fn canary_figures(member: &DistributedBus) -> Vec<Figure> {
+    let (Some(counted), Some(canary)) = (member.own_canary(), member.decision().canary) else { return Vec::new() };
+    let counter = |name, help, value| Figure { name, help, kind: FigureKind::Counter, value };
+    let percent = Figure {
+        name: "bus_canary_percent",
+        help: "Share of the topics that the candidate carries as well",
+        kind: FigureKind::Gauge,
+        value: canary.percent.into(),
+    };
+    let (current, candidate) = (counted.current, counted.candidate);
+    vec![
+        percent,
+        counter("bus_canary_sent", "Messages that this node sent by both kinds of bus", current.sent),
+        counter("bus_canary_spared", "Messages that the candidate had no room for", candidate.spared),
+        counter("bus_canary_current_arrived", "Messages that came to this node by the bus of the cluster", current.arrived),
+        counter("bus_canary_candidate_arrived", "Messages that came to this node by the candidate", candidate.arrived),
+        counter("bus_canary_candidate_first", "Messages that the candidate brought first", candidate.first),
+        counter("bus_canary_current_missing", "Messages that only the candidate brought", current.missing),
+        counter("bus_canary_candidate_missing", "Messages that only the bus of the cluster brought", candidate.missing),
     ]
 }

@@ -72,7 +72,8 @@ async fn every_answer_to_get_is_what_the_document_says() {
     let mut checked = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         let schema = &item["get"]["responses"]["200"]["content"]["application/json"]["schema"];
-        if schema.is_null() || path == paths::OPENAPI {
+        // Only a cluster can have a canary: fluxctl's tests look at one.
+        if schema.is_null() || path == paths::OPENAPI || path == paths::BUS_CANARY {
             continue;
         }
         let url = world.at(&path.replace("/nodes/{id}", "/nodes/test").replace("{client_id}", "x").replace("{topic}", "x"));

@@ -1,8 +1,9 @@
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
-use flux_core::api::{BusInfo, BusRoute, Inbox, RouteQuery};
+use flux_core::api::{BusCanary, BusInfo, BusRoute, CanaryRole, Inbox, RouteQuery};
 use flux_core::output::{Cell, Column, Document, Resource};
 
+use super::canary;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::known;
@@ -15,9 +16,10 @@ use crate::watch::{View, show};
 Examples:
   fluxctl bus status
   fluxctl bus routes --node n2
-  fluxctl bus inboxes --watch")]
+  fluxctl bus inboxes --watch
+  fluxctl bus canary set hybrid 5")]
 pub enum Verb {
-    /// What the bus promises and what it has carried, and how Redis is
+    /// What the bus promises and what it has carried, how a canary does, and how Redis is
     #[command(after_help = "\
 Examples:
   fluxctl bus status
@@ -46,6 +48,11 @@ Examples:
         #[command(flatten)]
         view: View,
     },
+    /// Another kind of bus beside the present one: compare, promote, abort
+    Canary {
+        #[command(subcommand)]
+        verb: canary::Verb,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +69,7 @@ impl Verb {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = context.client()?;
         match self {
+            Verb::Canary { verb } => verb.run(context).await,
             Verb::Status { view } => {
                 show(context, &view, async || Ok(Document::details::<BusDetails>(&client.bus().await?))).await
             }
@@ -115,6 +123,14 @@ impl Resource for BusDetails {
 }
 
 impl BusDetails {
+    /// Empty while there is no canary.
+    fn of_canary(title: &'static str, tell: fn(&BusCanary) -> String) -> Column<BusInfo> {
+        Self::column(title, move |bus| {
+            let canary = bus.cluster.as_ref().and_then(|cluster| cluster.canary.as_ref());
+            Cell::maybe(canary, |canary| Cell::text(tell(canary)))
+        })
+    }
+
     /// Empty where the bus is of one process.
     fn cluster_columns() -> Vec<Column<BusInfo>> {
         macro_rules! of_cluster {
@@ -133,16 +149,17 @@ impl BusDetails {
             of_cluster!("MESSAGES OUT", cluster => Cell::Count(cluster.messages_out)),
             of_cluster!("MESSAGES IN", cluster => Cell::Count(cluster.messages_in)),
             of_cluster!("DOUBLES", cluster => Cell::Count(cluster.doubles)),
+            Self::of_canary("CANARY", |canary| {
+                format!("{} beside, for {} % of the topics", canary.candidate.kind, canary.percent)
+            }),
+            Self::of_canary("CANARY CURRENT", |canary| canary::line(canary, CanaryRole::Current)),
+            Self::of_canary("CANARY CANDIDATE", |canary| canary::line(canary, CanaryRole::Candidate)),
             of_cluster!("REDIS", cluster => Cell::text(&cluster.redis.kind)),
             of_cluster!("REDIS ERROR", cluster => Cell::maybe(cluster.redis.error.as_ref(), Cell::text)),
-            of_cluster!("REDIS MEDIAN", cluster => Cell::text(milliseconds(cluster.redis.p50_seconds))),
-            of_cluster!("REDIS TAIL", cluster => Cell::text(milliseconds(cluster.redis.p99_seconds))),
+            of_cluster!("REDIS MEDIAN", cluster => Cell::text(canary::milliseconds(cluster.redis.p50_seconds))),
+            of_cluster!("REDIS TAIL", cluster => Cell::text(canary::milliseconds(cluster.redis.p99_seconds))),
         ]
     }
-}
-
-fn milliseconds(seconds: f64) -> String {
-    format!("{:.2} ms", seconds * 1_000.0)
 }
 
 pub struct Routes;

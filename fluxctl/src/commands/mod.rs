@@ -5,6 +5,7 @@
 
 mod alarms;
 mod bus;
+mod canary;
 mod change;
 mod checks;
 mod cluster;

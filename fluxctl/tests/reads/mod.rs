@@ -15,6 +15,7 @@ pub const READS: &[(&str, &str, bool)] = &[
     ("subscriptions list", "Subscription", true),
     ("retained list", "RetainedMessage", true),
     ("retained get plant/7/state", "Event", true),
+    ("bus canary show", "CanaryWay", false),
     ("bus inboxes", "Inbox", false),
     ("bus routes", "BusRoute", false),
     ("bus status", "Bus", true),

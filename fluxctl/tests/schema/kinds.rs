@@ -8,6 +8,7 @@ pub const KINDS: &[(&str, Item)] = &[
     ("Alarm", || api("Alarm")),
     ("Bus", || api("BusInfo")),
     ("BusRoute", || api("BusRoute")),
+    ("CanaryWay", || api("CanaryWay")),
     ("Change", || object(json!({"resource": text(), "name": text(), "result": text()}))),
     ("Check", || {
         let status = json!({"enum": ["ok", "warning", "critical"]});

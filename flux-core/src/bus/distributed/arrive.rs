@@ -83,7 +83,7 @@ impl Core {
 
     /// Notes which copy of an event has come, and after what time.
     fn compare(&self, key: u128, double: &Double) {
-        let Some(figures) = self.ways.read().figures.clone().filter(|figures| figures.canary.since == double.canary) else {
+        let Some(figures) = self.canary_figures().filter(|figures| figures.canary.since == double.canary) else {
             // Of a canary that has ended, or that this node has not heard of yet.
             return;
         };
@@ -106,7 +106,7 @@ impl Core {
 
     /// Copies that have not come for too long.
     pub fn give_up_missing(&self, now: Instant) {
-        let Some(figures) = self.ways.read().figures.clone() else { return };
+        let Some(figures) = self.canary_figures() else { return };
         let mut pairs = self.pairs.lock();
         if pairs.canary() == figures.canary.since {
             figures.note_missing(pairs.give_up(now));

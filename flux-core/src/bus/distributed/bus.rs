@@ -143,6 +143,11 @@ impl DistributedBus {
         self.core.decide(Decision::aborted).await
     }
 
+    /// What this node has counted of the present canary.
+    pub fn own_canary(&self) -> Option<CanaryReading> {
+        self.core.canary_reading()
+    }
+
     /// What all members have counted of the present canary, and how many they are that have told theirs.
     pub fn canary(&self) -> Option<(CanaryReading, usize)> {
         let mut sum = self.core.canary_reading()?;

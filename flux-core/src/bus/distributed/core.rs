@@ -14,6 +14,7 @@ use super::fences::Fences;
 use super::figures::BusFigures;
 use super::gate::Gate;
 use super::keys::BusKeys;
+use super::kind::DistributedKind;
 use super::links::Links;
 use super::membership::{Generation, Membership, PeerState, Version};
 use super::mirror::Mirror;
@@ -39,8 +40,11 @@ pub struct Core {
     pub scripts: Scripts,
     pub figures: Arc<BusFigures>,
     pub links: Links,
-    /// What is decided of the bus. Read while an event is sent, so that what is sent after it has changed goes another way.
-    pub ways: RwLock<Ways>,
+    /// What is decided of the bus, for each lane, so that no lock is shared by all publishers. Read while an event is sent: what is sent
+    /// after it has changed goes another way. The first lane's changes last.
+    pub ways: Box<[RwLock<Ways>]>,
+    /// Decisions are followed one after the other.
+    pub following: Mutex<()>,
     pub fences: Fences,
     /// A decision that this version does not understand, so that it is said once.
     pub puzzle: Mutex<String>,
@@ -79,6 +83,12 @@ pub struct Ways {
     pub decision: Decision,
     /// Of the canary, while there is one.
     pub figures: Option<Arc<CanaryFigures>>,
+}
+
+impl Ways {
+    fn undecided(kind: DistributedKind) -> Self {
+        Ways { decision: Decision { version: 0, kind, canary: None }, figures: None }
+    }
 }
 
 /// This node as a member.
@@ -128,7 +138,8 @@ impl Core {
             }),
             local: MemoryBus::new(),
             gate: Gate::new(now),
-            ways: RwLock::new(Ways { decision: Decision { version: 0, kind: settings.kind, canary: None }, figures: None }),
+            ways: (0..settings.lanes.max(1)).map(|_| RwLock::new(Ways::undecided(settings.kind))).collect(),
+            following: Mutex::default(),
             fences: Fences::default(),
             puzzle: Mutex::default(),
             pairs: Mutex::new(Pairs::new(0)),

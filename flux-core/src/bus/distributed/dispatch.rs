@@ -116,7 +116,7 @@ impl Core {
             }
         };
         // Until all is sent: who changes the ways puts fences behind what went the old one.
-        let ways = self.ways.read();
+        let ways = self.ways[lane].read();
         let canary = ways.figures.as_deref().filter(|_| ways.decision.canary_for(&event.topic).is_some());
         let sent = if canary.is_some() { wall_micros() } else { 0 };
         for parcel in parcels {

@@ -33,13 +33,11 @@ impl Link {
         self.compares.store(compares, Ordering::Relaxed);
     }
 
-    /// From now on messages that went the one way go the other. Nothing may be sent meanwhile.
-    pub fn change(&self, (from, to): (Transport, Transport), fences: &Fences, asker: &Arc<str>) {
+    /// From now on messages of this lane that went the one way go the other. Nothing may be sent meanwhile.
+    pub fn change(&self, lane: usize, (from, to): (Transport, Transport), fences: &Fences, asker: &Arc<str>) {
         let asker = self.compares().then_some(asker);
-        for lane in &self.lanes {
-            let (old, new) = (&lane[from as usize], &lane[to as usize]);
-            old.give_way_to(new, asker, || fences.before(new));
-        }
+        let (old, new) = (self.outbox(lane, from), self.outbox(lane, to));
+        old.give_way_to(new, asker, || fences.before(new));
     }
 
     pub fn outboxes(&self) -> impl Iterator<Item = &Arc<Outbox>> {

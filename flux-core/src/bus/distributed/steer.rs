@@ -34,7 +34,12 @@ impl From<RedisError> for SteerError {
 
 impl Core {
     pub fn decision(&self) -> Decision {
-        self.ways.read().decision
+        self.ways[0].read().decision
+    }
+
+    /// Of the canary, while there is one.
+    pub fn canary_figures(&self) -> Option<Arc<CanaryFigures>> {
+        self.ways[0].read().figures.clone()
     }
 
     /// Makes `change` of what is decided. Resolves once every member follows, and answers what is decided now.
@@ -106,24 +111,26 @@ impl Core {
     }
 
     fn adopt(&self, decision: Decision) {
-        let mut ways = self.ways.write();
-        let before = ways.decision;
+        let _one_at_a_time = self.following.lock();
+        let before = self.decision();
         if !decision.replaces(&before) {
             return;
         }
-        if let Some(moved) = before.kind.moves(decision.kind) {
-            let asker: Arc<str> = self.settings.node.as_str().into();
-            // Nothing is sent meanwhile: it would take the lock that is held here.
-            self.links.all().iter().for_each(|link| link.change(moved, &self.fences, &asker));
-        }
-        let same = |figures: &Arc<CanaryFigures>, canary: &Canary| figures.canary.since == canary.since;
-        let kept = ways.figures.take();
+        let kept = self.canary_figures();
         let figures = decision.canary.map(|canary| match kept {
-            Some(figures) if same(&figures, &canary) => figures,
+            Some(figures) if figures.canary.since == canary.since => figures,
             _ => Arc::new(CanaryFigures::new(canary)),
         });
-        *ways = Ways { decision, figures };
-        drop(ways);
+        let moved = before.kind.moves(decision.kind);
+        let asker: Arc<str> = self.settings.node.as_str().into();
+        for (lane, ways) in self.ways.iter().enumerate().rev() {
+            // Nothing is sent in this lane meanwhile.
+            let mut ways = ways.write();
+            if let Some(moved) = moved {
+                self.links.all().iter().for_each(|link| link.change(lane, moved, &self.fences, &asker));
+            }
+            *ways = Ways { decision, figures: figures.clone() };
+        }
         if before.version > 0 {
             log(&before, &decision);
         }
@@ -131,7 +138,7 @@ impl Core {
 
     /// Its own.
     pub fn canary_reading(&self) -> Option<CanaryReading> {
-        self.ways.read().figures.as_ref().map(|figures| figures.read())
+        self.canary_figures().map(|figures| figures.read())
     }
 }
 

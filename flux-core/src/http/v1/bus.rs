@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::redis;
+use super::{canary, redis};
 use crate::api::paths;
 use crate::api::{BusCluster, BusInfo, BusPeer, BusRoute, Inbox, NodeState, Page, RouteQuery};
 use crate::bus::distributed::{DistributedBus, Peer, PeerState};
@@ -89,6 +89,8 @@ fn cluster(name: &str, member: &DistributedBus) -> BusCluster {
         batches_in: figures.batches_in.get(),
         doubles: figures.doubles.get(),
         dropped_out: figures.dropped.get(),
+        canary: canary::reading(member),
+        changing: member.changing() as u64,
         redis: redis::health(member.redis()),
         peers: peers.into_iter().map(shown).collect(),
     }

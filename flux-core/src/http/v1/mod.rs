@@ -2,6 +2,7 @@
 
 pub(super) mod alarms;
 pub(super) mod bus;
+pub(super) mod canary;
 pub(super) mod clients;
 pub(super) mod config;
 pub(super) mod durable;
