@@ -6,15 +6,17 @@ use super::lane::Place;
 use super::router::Router;
 use super::servers::Address;
 use super::topology;
-use crate::types::limits::{REDIS_REFRESH, REDIS_REFRESH_LEAST};
+use crate::types::limits::{REDIS_REFRESH, REDIS_REFRESH_BROKEN, REDIS_REFRESH_LEAST};
 
 /// Looks at a Cluster from time to time, and when something did not go as it should.
 pub(super) async fn run(router: Arc<Router>) {
     loop {
+        // A failover is under way, or the node that was asked had not heard of it yet: nothing else would say when it has.
+        let broken = router.lanes().iter().any(|lane| !lane.is_connected());
         tokio::select! {
             () = router.closing.requested() => return,
             () = router.stale.notified() => {}
-            () = tokio::time::sleep(REDIS_REFRESH) => {}
+            () = tokio::time::sleep(if broken { REDIS_REFRESH_BROKEN } else { REDIS_REFRESH }) => {}
         }
         let nodes = known(&router);
         let asked = tokio::select! {

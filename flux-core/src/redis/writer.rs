@@ -104,6 +104,8 @@ struct Serving<'a> {
     /// Not executed. While there are any, nothing new is sent: once all is answered they are sent on, in order.
     again: Vec<(Request, Again)>,
     last_asked: Option<Instant>,
+    /// It has answered the first question, which is about its replicas.
+    has_introduced_itself: bool,
     /// Replicas that are connected to it, as far as it may say.
     replicas: Option<u8>,
     round_trips: LocalHistogram,
@@ -123,6 +125,7 @@ impl<'a> Serving<'a> {
             held: Vec::new(),
             again: Vec::new(),
             last_asked: None,
+            has_introduced_itself: false,
             replicas: None,
             round_trips: LocalHistogram::default(),
         }
@@ -176,7 +179,10 @@ impl<'a> Serving<'a> {
         if self.written < self.out.len() || room == 0 || !self.again.is_empty() {
             return;
         }
-        self.lane.take(room, REDIS_BATCH_BYTES, &mut self.taken);
+        // Until it has said how many replicas it has, nothing else is asked: to wait for one that is not there would hold up everything.
+        if self.has_introduced_itself {
+            self.lane.take(room, REDIS_BATCH_BYTES, &mut self.taken);
+        }
         let ask = self.last_asked.is_none_or(|asked| asked.elapsed() >= REDIS_PING);
         if self.taken.is_empty() && !ask {
             return;
@@ -240,6 +246,7 @@ impl<'a> Serving<'a> {
             Sent::Role => {
                 self.round_trips.observe(now - at);
                 self.replicas = replicas(&value);
+                self.has_introduced_itself = true;
             }
             Sent::Wait => self.replicated(&value),
             Sent::Request(request) => {

@@ -117,6 +117,9 @@ pub const REDIS_INSPECTION: Duration = Duration::from_secs(3);
 /// How often a Redis Cluster is asked for its slots without a reason; with one it is asked at once.
 pub const REDIS_REFRESH: Duration = Duration::from_secs(10);
 
+/// How often while one of its primaries cannot be reached: a failover that is over must be found within a node's lease.
+pub const REDIS_REFRESH_BROKEN: Duration = Duration::from_millis(250);
+
 /// No more often than this.
 pub const REDIS_REFRESH_LEAST: Duration = Duration::from_millis(100);
 

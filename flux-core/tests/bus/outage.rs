@@ -103,3 +103,22 @@ async fn a_redis_that_hangs_for_longer_than_a_lease_kills_nobody() {
     assert_eq!(at_two.numbers(&there), [0, 1]);
     assert_eq!((one.figures().joins.get(), two.figures().joins.get()), (1, 1), "nobody was given up");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_away_for_longer_than_a_lease_kills_nobody() {
+    let mut redis = TestRedis::start();
+    let [(one, at_one), (two, at_two)] = pair(&redis, Duration::from_secs(30)).await;
+    let there = at_two.subscriber("a").await;
+    let mut publisher = at_one.publisher("one", "a");
+    publisher.publish().await;
+    redis.kill();
+    // Long enough that each tries to connect only now and then.
+    until("both have missed heartbeats", || [&one, &two].iter().all(|bus| bus.figures().heartbeats_missed.get() >= 2)).await;
+    let late = one.publish(&publisher.event(), &mut Route::default(), &mut Handover::default());
+    redis.restart();
+    assert_eq!(late.await, Ok(()));
+    at_two.wait_for(2, &[&there]).await;
+    assert_eq!(at_two.numbers(&there), [0, 1]);
+    until("both are members again", || one.is_connected() && two.is_connected()).await;
+    assert_eq!((one.figures().joins.get(), two.figures().joins.get()), (1, 1), "nobody was given up");
+}

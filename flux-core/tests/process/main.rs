@@ -4,6 +4,7 @@
 mod wire;
 
 mod cluster;
+mod cluster_drill;
 mod drill;
 mod kill;
 mod life;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flux_core::redis::{Command, RedisError, RedisKind, Reply, Script, Value};
+use flux_core::redis::{Command, Copies, RedisError, RedisKind, Reply, Script, Value};
 use flux_core::testing::redis::{TestRedis, is_there};
 
 use crate::kit::{PATIENCE, connect, get, set, text, until_connected, until_reconnected};
@@ -52,6 +52,26 @@ async fn a_restart_is_survived_and_what_is_repeatable_is_repeated() {
     assert_eq!(text(waiting.await), "1");
     until_connected(&redis).await;
     assert_eq!(redis.figures().disconnected.get(), 1);
+}
+
+/// What waited for the connection is the first that is sent over it, before anything is known of the server's replicas.
+#[tokio::test]
+async fn replicas_that_are_not_there_are_not_waited_for() {
+    if !is_there() {
+        return;
+    }
+    let mut server = TestRedis::start();
+    let redis = connect(&server.url()).await;
+    for number in ["1", "2", "3"] {
+        let write = || set("a", number).copies(Copies::WherePossible(1)).repeatable().timeout(PATIENCE);
+        assert_eq!(redis.call(write()).await.unwrap(), Value::Okay);
+        server.kill();
+        let waiting: Vec<_> = (0..10).map(|_| redis.call(write())).collect();
+        server.restart();
+        for answer in waiting {
+            assert_eq!(answer.await, Ok(Value::Okay));
+        }
+    }
 }
 
 #[tokio::test]

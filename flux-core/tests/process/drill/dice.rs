@@ -3,18 +3,27 @@
 use std::time::SystemTime;
 
 pub struct Dice {
+    /// What it began with.
+    pub seed: u64,
     state: u64,
 }
 
 impl Dice {
+    /// With a seed that is printed.
+    pub fn announced() -> Dice {
+        let seed = Dice::seed();
+        println!("drill: FLUX_TEST_SEED={seed}");
+        Dice::new(seed)
+    }
+
     /// From `FLUX_TEST_SEED`, or a new one each time.
-    pub fn seed() -> u64 {
+    fn seed() -> u64 {
         let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_nanos().into();
         std::env::var("FLUX_TEST_SEED").map_or_else(|_| now(), |text| text.parse().expect("FLUX_TEST_SEED is a number"))
     }
 
-    pub fn new(seed: u64) -> Dice {
-        Dice { state: seed }
+    fn new(seed: u64) -> Dice {
+        Dice { seed, state: seed }
     }
 
     /// Splitmix64.

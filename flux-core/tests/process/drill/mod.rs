@@ -1,6 +1,7 @@
 //! The promise, put to the test: kill -9 under QoS 1 and QoS 2 load, again and again. What was acknowledged arrives, and QoS 2 once.
 
-mod dice;
+pub mod counts;
+pub mod dice;
 mod publisher;
 mod report;
 mod subscriber;
@@ -35,9 +36,7 @@ pub struct Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_loses_no_acknowledged_message_and_repeats_no_qos_2_message() {
-    let seed = Dice::seed();
-    println!("drill: FLUX_TEST_SEED={seed}");
-    let mut dice = Dice::new(seed);
+    let mut dice = Dice::announced();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (stage, seen) = watch::channel(Stage::default());
 
@@ -63,7 +62,7 @@ async fn kill_9_loses_no_acknowledged_message_and_repeats_no_qos_2_message() {
     }
 
     stage.send_modify(|stage| *stage = Stage { address: Some(server.mqtt()), ending: true, run: KILLS });
-    let mut report = Report::new(seed, KILLS);
+    let mut report = Report::new(dice.seed, KILLS);
     while let Some(publisher) = publishers.join_next().await {
         report.published(publisher.expect("the publisher finishes"));
     }

@@ -1,6 +1,6 @@
 -- ARGV: node, lease in ms, record
 -- Answers: `taken` and for how many ms the lease of the former life runs, or `joined`, the new generation and where the feed stands.
-local now = roll(tonumber(ARGV[2]))
+local now = roll(tonumber(ARGV[2]), ARGV[1])
 local taken = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if taken then return { 'taken', tostring(math.max(1, taken - now)) } end
 local generation = redis.call('HINCRBY', KEYS[3], '/', 1)

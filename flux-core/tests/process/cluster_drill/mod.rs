@@ -1,0 +1,87 @@
+//! The promise between nodes, put to the test: three nodes and one Redis, QoS 1 load, clients of others. Nodes are killed with -9, so is
+//! Redis, so are primaries of a Cluster. What was acknowledged arrives at every durable subscriber. Nothing is configured but where Redis is.
+
+mod publisher;
+mod report;
+mod stage;
+mod subscriber;
+mod world;
+
+use flux_core::testing::redis::{TestCluster, TestRedis, is_there};
+
+use self::world::World;
+use crate::drill::dice::Dice;
+
+/// How often each thing is killed.
+const TIMES: usize = 5;
+
+/// The node on which the durable subscribers are.
+const SUBSCRIBERS: usize = 2;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_of_ingress_of_the_subscribers_node_and_of_redis_loses_no_acknowledged_message() {
+    if !is_there() {
+        return;
+    }
+    let mut dice = Dice::announced();
+    let mut redis = TestRedis::start();
+    let mut world = World::start(&redis.url()).await;
+    for round in 0..TIMES {
+        // Its publishers go to the other one, and come back in the round that follows.
+        let ingress = round % 2;
+        world.under_load(&mut dice).await;
+        world.kill_and_restart_node(ingress, dice.below(1_000)).await;
+        world.flows("the ingress node is back").await;
+
+        world.under_load(&mut dice).await;
+        world.kill_and_restart_node(SUBSCRIBERS, dice.below(1_000)).await;
+        world.flows("the subscribers' node is back").await;
+
+        world.under_load(&mut dice).await;
+        world.note_kill();
+        redis.kill();
+        // Now shorter and now longer than a node's lease.
+        world.pause(dice.below(3_000)).await;
+        tokio::task::block_in_place(|| redis.restart());
+        world.flows("Redis is back").await;
+    }
+    let report = world.end(dice.seed).await;
+    println!("{report}");
+    report.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_of_a_clusters_primaries_loses_no_acknowledged_message() {
+    if !is_there() {
+        return;
+    }
+    let mut dice = Dice::announced();
+    let mut redis = TestCluster::start();
+    let mut world = World::start(&redis.urls()).await;
+    // Who the members are and what they ask for; then where events wait for the subscribers' node.
+    let keys: Vec<String> = (0..TIMES).map(|lane| if lane == 0 { bus_key() } else { inbox_key(lane - 1) }).collect();
+    for key in &keys {
+        world.under_load(&mut dice).await;
+        let dead = redis.kill_primary_of(key);
+        world.note_kill();
+        tokio::task::block_in_place(|| redis.wait_for_failover(key, dead));
+        world.flows("a replica has taken over").await;
+        tokio::task::block_in_place(|| {
+            redis.servers[dead].restart();
+            redis.wait_until_well();
+        });
+        world.flows("the dead primary is back as a replica").await;
+    }
+    let report = world.end(dice.seed).await;
+    println!("{report}");
+    report.check();
+}
+
+/// In the slot of all that is about the cluster.
+fn bus_key() -> String {
+    "{bus}".to_owned()
+}
+
+fn inbox_key(lane: usize) -> String {
+    format!("{{n{}/{lane}}}", SUBSCRIBERS + 1)
+}
