@@ -74,6 +74,8 @@ fn every_bus_carries_the_same_load_between_nodes_and_nothing_of_them_stays() {
     let cost = |label| first(&runs, label)["costs"]["redisCommandsPerMessage"].as_f64().unwrap();
     assert!(cost("hybrid 80% local") < cost("hybrid"), "what stays on its node costs Redis nothing");
     assert_eq!(bench.ok("runs list -o csv --columns tool --no-headers"), "bus\n", "one document of all of them was kept");
+    let buses = "all,\"memory, pubsub, streams, hybrid, hybrid 80% local\"\n";
+    assert_eq!(bench.ok("runs list -o csv --columns scenario,servers --no-headers"), buses);
     assert!(bench.ok("runs show latest").contains("hybrid 80% local"));
     assert!(bench.ok("report latest --html").contains("hybrid 80% local"));
 }

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::archive::{self, ArchiveError, Found, Kept};
 use crate::cli::command::{Format, Read};
+use crate::report::bus;
 use crate::report::failure::Failure;
-use crate::report::model::Conclusion;
+use crate::report::model::{Conclusion, Tool};
 use crate::report::series::Series;
 
 use super::runs::{document, tone};
@@ -75,16 +76,29 @@ fn listed(kept: &Kept) -> Option<KeptRun> {
     let series = Series::all(&kept.document.items);
     let ours = series.first()?;
     let median = ours.median();
+    let mut scenario = median.scenario.clone();
+    let (servers, result, latency) = match median.tool {
+        // The same buses twice, full and paced: the one says how much, the other how fast.
+        Tool::Bus => {
+            let pairs = bus::pairs(&series);
+            if pairs.len() > 1 {
+                "all".clone_into(&mut scenario);
+            }
+            let paced = pairs.first().and_then(|pair| pair.paced).map(Series::median);
+            (pairs.iter().map(|pair| pair.label.to_owned()).collect(), bus::conclusion(&series), paced.unwrap_or(median))
+        }
+        _ => (series.iter().map(|series| series.label.to_owned()).collect(), ours.conclusion(), median),
+    };
     Some(KeptRun {
         id: kept.document.items.first()?.id.clone(),
         started_at: kept.document.items.first()?.started_at.clone(),
         tool: median.tool.name().to_owned(),
-        scenario: median.scenario.clone(),
-        servers: series.iter().map(|series| series.label.to_owned()).collect(),
+        scenario,
+        servers,
         rounds: series.iter().map(|series| series.runs.len()).max().unwrap_or(0) as u64,
-        result: ours.conclusion(),
+        result,
         per_second: median.headline_rate(),
-        p99_milliseconds: median.latency_milliseconds.headline().map(|found| found.p99),
+        p99_milliseconds: latency.latency_milliseconds.headline().map(|found| found.p99),
         path: kept.path.display().to_string(),
         bytes: kept.bytes,
     })
