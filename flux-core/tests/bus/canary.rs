@@ -1,13 +1,17 @@
 //! A second kind of bus beside the first: compared, taken up, given up, while events go on.
 
-use flux_core::bus::conformance::harness::PLAIN;
+use std::sync::Arc;
+
+use flux_core::bus::EventBus;
+use flux_core::bus::conformance::harness::{Harness, PLAIN};
 use flux_core::bus::distributed::{
-    CanaryReading, Decision, DistributedKind, DistributedSettings, SteerError, Undecidable, WayReading,
+    CanaryReading, Decision, DistributedBus, DistributedKind, DistributedSettings, SteerError, Undecidable, WayReading,
 };
+use flux_core::lifecycle::Tasks;
 use flux_core::types::NodeId;
 
 use crate::cluster::Cluster;
-use crate::kit::{settings, until};
+use crate::kit::{Taken, redis, settings, until};
 use crate::load::{Load, has_all_in_order};
 
 const PUBSUB: DistributedKind = DistributedKind::PubSub;
@@ -53,14 +57,12 @@ async fn the_share_changes_under_load_and_nobody_notices() {
     assert_eq!(doubles, counted.candidate.arrived, "each candidate's copy was dropped, and nothing else");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_candidate_takes_over_under_load_and_nothing_is_lost_or_overtaken() {
-    let cluster = Cluster::of_kind(PUBSUB, &["n1", "n2", "n3"]).await;
+/// From each kind to each other, asked at every node in turn.
+async fn take_over_again_and_again<R>(cluster: &Cluster<R>) {
     let plain = cluster.at(1).subscriber("load/+").await;
     let durable = cluster.at(2).durable("device");
     cluster.at(2).subscribe("load/#", PLAIN, &durable).await;
-    let load = Load::start(&cluster, 0);
-    // From each kind to each other, and at every node in turn.
+    let load = Load::start(cluster, 0);
     for (asked, kind) in [HYBRID, STREAMS, HYBRID, PUBSUB, STREAMS, PUBSUB, HYBRID].into_iter().enumerate() {
         load.pass(500).await;
         let bus = cluster.bus(asked % 3);
@@ -75,6 +77,75 @@ async fn a_candidate_takes_over_under_load_and_nothing_is_lost_or_overtaken() {
     has_all_in_order(cluster.at(1), &plain, &published).await;
     has_all_in_order(cluster.at(2), &durable, &published).await;
     until("nobody waits for the former bus", || cluster.buses().all(|bus| bus.changing() == 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_takes_over_under_load_and_nothing_is_lost_or_overtaken() {
+    take_over_again_and_again(&Cluster::of_kind(PUBSUB, &["n1", "n2", "n3"]).await).await;
+}
+
+/// The two ways to a node lead over different servers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_takes_over_on_a_redis_cluster() {
+    take_over_again_and_again(&Cluster::on_a_redis_cluster(PUBSUB, &["n1", "n2", "n3"]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_a_dead_node_to_have_all_of_the_former_bus() {
+    let mut cluster = Cluster::of_kind(PUBSUB, &["n1", "n2"]).await;
+    let durable = cluster.at(1).durable("device");
+    cluster.at(1).subscribe("orders/+", PLAIN, &durable).await;
+    let mut publisher = cluster.at(0).publisher("one", "orders/1");
+    publisher.publish_times(10).await;
+    cluster.at(1).wait_for(10, &[&durable]).await;
+    cluster.bus(0).set_canary(HYBRID, 100).await.expect("all follow");
+    // Its lease has not run out yet: it is asked for an answer that will not come.
+    cluster.kill(1);
+    cluster.bus(0).promote_canary().await.expect("all that live follow");
+    publisher.publish_times(10).await;
+    until("nobody is waited for", || cluster.bus(0).changing() == 0).await;
+
+    // What was acknowledged since is in its inbox.
+    let tasks = Tasks::default();
+    let redis = redis(&cluster.redis.url(), &cluster.name, &tasks).await;
+    let bus = Arc::new(DistributedBus::join(settings(PUBSUB, "n2"), redis, &tasks).await.expect("it joins"));
+    let shared: Arc<dyn EventBus> = Arc::new(bus.clone());
+    let harness = Harness::new(&move || shared.clone());
+    let back = harness.durable("device");
+    harness.subscribe("orders/+", PLAIN, &back).await;
+    bus.receive(Arc::new(Taken), &[]).await.expect("it receives");
+    harness.wait_for(10, &[&back]).await;
+    assert_eq!(harness.numbers(&back), Vec::from_iter(10..20));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_that_redis_did_not_answer_leaves_all_nodes_of_one_mind() {
+    let mut cluster = Cluster::of_kind(PUBSUB, &["n1", "n2"]).await;
+    let there = cluster.at(1).subscriber("a").await;
+    let mut publisher = cluster.at(0).publisher("one", "a");
+    for round in 0..4 {
+        let kind = if cluster.bus(0).kind() == HYBRID { STREAMS } else { HYBRID };
+        cluster.bus(0).set_canary(kind, 100).await.expect("all follow");
+        publisher.publish_times(20).await;
+        // Under way when Redis dies: nobody can say whether it was decided.
+        let asked = cluster.bus(0).clone();
+        let (answer, ()) = tokio::join!(async move { asked.promote_canary().await }, async {
+            cluster.redis.kill();
+            cluster.redis.restart();
+        });
+        until("both are members", || cluster.buses().all(|bus| bus.is_connected())).await;
+        until("both are of one mind", || cluster.bus(0).decision() == cluster.bus(1).decision()).await;
+        let decided = cluster.bus(0).decision();
+        if answer.is_ok() {
+            assert_eq!((decided.kind, decided.canary), (kind, None), "round {round}");
+        } else if decided.canary.is_some() {
+            cluster.bus(1).promote_canary().await.expect("now it can be decided");
+        }
+        publisher.publish_times(20).await;
+        let wanted = (round + 1) * 40;
+        cluster.at(1).wait_until(|| cluster.at(1).numbers(&there).len() >= wanted, || format!("{wanted} events")).await;
+    }
+    assert_eq!(cluster.at(1).numbers(&there), Vec::from_iter(0..160));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

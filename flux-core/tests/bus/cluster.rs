@@ -3,13 +3,14 @@ use std::sync::Arc;
 use flux_core::bus::EventBus;
 use flux_core::bus::conformance::harness::Harness;
 use flux_core::bus::distributed::{DistributedBus, DistributedKind, DistributedSettings, PeerState};
-use flux_core::testing::redis::TestRedis;
+use flux_core::testing::redis::{TestCluster, TestRedis};
 
 use crate::kit::{cluster_name, node, settings, until};
 
 /// A cluster of nodes in this process, each with a harness to ask it questions.
-pub struct Cluster {
-    pub redis: TestRedis,
+pub struct Cluster<R = TestRedis> {
+    pub redis: R,
+    urls: String,
     pub name: String,
     nodes: Vec<(Arc<DistributedBus>, Arc<Harness>)>,
 }
@@ -21,20 +22,33 @@ impl Cluster {
     }
 
     pub async fn of_kind(kind: DistributedKind, names: &[&str]) -> Self {
-        let mut cluster = Cluster::empty();
-        for name in names {
-            cluster.start(settings(kind, name)).await;
-        }
-        cluster.all_meet().await;
-        cluster
+        Cluster::empty().with(kind, names).await
     }
 
     pub fn empty() -> Self {
-        Cluster { redis: TestRedis::start(), name: cluster_name(), nodes: Vec::new() }
+        let redis = TestRedis::start();
+        Cluster { urls: redis.url(), redis, name: cluster_name(), nodes: Vec::new() }
+    }
+}
+
+impl Cluster<TestCluster> {
+    pub async fn on_a_redis_cluster(kind: DistributedKind, names: &[&str]) -> Self {
+        let redis = TestCluster::start();
+        Cluster { urls: redis.urls(), redis, name: cluster_name(), nodes: Vec::new() }.with(kind, names).await
+    }
+}
+
+impl<R> Cluster<R> {
+    async fn with(mut self, kind: DistributedKind, names: &[&str]) -> Self {
+        for name in names {
+            self.start(settings(kind, name)).await;
+        }
+        self.all_meet().await;
+        self
     }
 
     pub async fn start(&mut self, settings: DistributedSettings) -> usize {
-        let bus = node(&self.redis.url(), &self.name, settings).await;
+        let bus = node(&self.urls, &self.name, settings).await;
         let shared: Arc<dyn EventBus> = Arc::new(bus.clone());
         self.nodes.push((bus, Harness::new(&move || shared.clone())));
         self.nodes.len() - 1

@@ -25,11 +25,11 @@ pub struct Load {
 
 impl Load {
     /// At QoS 1.
-    pub fn start(cluster: &Cluster, node: usize) -> Self {
+    pub fn start<R>(cluster: &Cluster<R>, node: usize) -> Self {
         Load::at(QoS::AtLeastOnce, cluster, node)
     }
 
-    pub fn at(qos: QoS, cluster: &Cluster, node: usize) -> Self {
+    pub fn at<R>(qos: QoS, cluster: &Cluster<R>, node: usize) -> Self {
         let mut load = Load { stop: Arc::default(), safe: Arc::default(), publishers: JoinSet::new() };
         for topic in 0..TOPICS {
             let (bus, harness) = (cluster.bus(node).clone(), cluster.at(node).clone());

@@ -3,6 +3,7 @@
 #[path = "../wire/mod.rs"]
 mod wire;
 
+mod canary;
 mod cluster;
 mod cluster_drill;
 mod drill;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::outbox::Outbox;
-use crate::types::limits;
+use crate::types::{NodeId, limits};
 
 /// First word of a message on the control channel.
 pub const PASSED: &str = "passed ";
@@ -19,6 +19,8 @@ pub const PASSED: &str = "passed ";
 pub struct Fence {
     pub number: u64,
     passed: AtomicBool,
+    /// Who is to read it.
+    reader: NodeId,
     /// Where messages wait for it.
     holding: Weak<Outbox>,
     since: Instant,
@@ -52,10 +54,10 @@ impl Default for Fences {
 }
 
 impl Fences {
-    pub fn before(&self, holding: &Arc<Outbox>) -> Arc<Fence> {
+    pub fn before(&self, reader: &NodeId, holding: &Arc<Outbox>) -> Arc<Fence> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (passed, holding) = (AtomicBool::new(false), Arc::downgrade(holding));
-        let fence = Arc::new(Fence { number, passed, holding, since: Instant::now() });
+        let fence = Arc::new(Fence { number, passed, reader: reader.clone(), holding, since: Instant::now() });
         self.open.lock().insert(number, fence.clone());
         fence
     }
@@ -68,23 +70,30 @@ impl Fences {
         }
     }
 
-    /// Lets go of what has waited for long enough: a fence may be lost like any message, and so may the node that would answer.
+    /// Lets go of what has waited for long enough: a fence may be lost like any message.
     pub fn let_go_overdue(&self, now: Instant) {
-        let mut overdue = Vec::new();
-        self.open.lock().retain(|_, fence| {
-            if fence.is_passed() {
-                return false;
-            }
-            let late = fence.since + limits::FENCE_PATIENCE <= now;
-            if late {
-                overdue.push(fence.clone());
-            }
-            !late
-        });
-        for fence in overdue {
-            tracing::warn!("a node has not said that it has all of the old bus: going on with the new one");
+        for fence in self.take(|fence| fence.since + limits::FENCE_PATIENCE <= now) {
+            tracing::warn!(node = %fence.reader, "a node has not said that it has all of the old bus: going on with the new one");
             fence.pass();
         }
+    }
+
+    /// A node is dead, or another life of it has begun: nobody will answer.
+    pub fn let_go_of(&self, reader: &NodeId) {
+        self.take(|fence| fence.reader == *reader).iter().for_each(|fence| fence.pass());
+    }
+
+    /// Those that are not waited for any more, but for the ones that were passed.
+    fn take(&self, given_up: impl Fn(&Fence) -> bool) -> Vec<Arc<Fence>> {
+        let mut taken = Vec::new();
+        self.open.lock().retain(|_, fence| {
+            let goes = !fence.is_passed() && given_up(fence);
+            if goes {
+                taken.push(fence.clone());
+            }
+            !goes && !fence.is_passed()
+        });
+        taken
     }
 
     /// How many are waited for.

@@ -106,6 +106,9 @@ impl Core {
                 }
                 for change in &changes {
                     log(change);
+                    if let Change::Gone(node) | Change::Returned(node) = change {
+                        self.fences.let_go_of(node);
+                    }
                 }
                 self.progress.notify_waiters();
             }

@@ -37,7 +37,7 @@ impl Link {
     pub fn change(&self, lane: usize, (from, to): (Transport, Transport), fences: &Fences, asker: &Arc<str>) {
         let asker = self.compares().then_some(asker);
         let (old, new) = (self.outbox(lane, from), self.outbox(lane, to));
-        old.give_way_to(new, asker, || fences.before(new));
+        old.give_way_to(new, asker, || fences.before(&self.node, new));
     }
 
     pub fn outboxes(&self) -> impl Iterator<Item = &Arc<Outbox>> {
