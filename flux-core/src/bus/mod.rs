@@ -23,5 +23,5 @@ pub mod wire;
 pub use faulty::{Faults, Faulty, seed};
 pub use memory::MemoryBus;
 pub use metered::Metered;
-pub use port::{Append, Availability, BusStats, Delivered, EventBus, Guarantees, Handover, Stored, Subscriber};
+pub use port::{Answer, Append, Availability, BusStats, Delivered, EventBus, Guarantees, Handover, Stored, Subscriber};
 pub use route::Route;

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::route::Route;
 use crate::receipt::Receipt;
-use crate::types::{Delivery, DropReason, Event, QueueId, Refusal, Seq, SubscribeOptions, SubscriberId, Subscription};
+use crate::types::{Delivery, DropReason, Event, NodeId, QueueId, Refusal, Seq, SubscribeOptions, SubscriberId, Subscription};
 
 /// Carries events from publishers to the subscribers whose filters match.
 ///
@@ -143,9 +143,18 @@ pub struct Handover {
     /// Subscribers that did not get it in the end, by [`DropReason`]; a group counts once, and only when no member took it.
     pub drops: [u32; DropReason::ALL.len()],
     pub refused: Option<Refusal>,
+    /// Subscribers that took it and have still to make it safe.
+    pub waits: SmallVec<[Receipt; 0]>,
+    /// It comes from another node, which has answered its publisher.
+    pub from_elsewhere: bool,
 }
 
 impl Handover {
+    /// Safe once all who took it and were not done have made it safe.
+    pub fn awaited(&mut self) -> Receipt {
+        self.waits.drain(..).fold(Receipt::SAFE, Receipt::and)
+    }
+
     pub fn dropped(&self) -> u32 {
         self.drops.iter().sum()
     }
@@ -164,6 +173,7 @@ impl Handover {
             *sum += drops;
         }
         self.refused = self.refused.or(other.refused);
+        self.waits.extend(other.waits);
     }
 
     /// Counts one subscriber's answer.
@@ -198,9 +208,22 @@ pub trait Stored: Send + Sync {
     /// An entry that was appended could not be stored: it is not in the queue. `weight` is its [`Event::weight`].
     fn unstored(&self, _weight: u64) {}
 
+    /// What was appended had come already, from another node. `weight` is its [`Event::weight`].
+    fn doubled(&self, _weight: u64) {}
+
     /// The oldest entry went to make room for a new one. `weight` is its [`Event::weight`].
     fn displaced(&self, _seq: Seq, _weight: u64) {}
+
+    /// The queue is node `to`'s now: whoever had it sees to it that the delivery gets there, and answers once it is safe. Called in the
+    /// order of the appends.
+    fn moved(&self, _to: &NodeId, delivery: Delivery, answer: Answer) {
+        self.unstored(delivery.event.weight() as u64);
+        answer(Err(Refusal::Moved));
+    }
 }
+
+/// Tells whether something is safe, once.
+pub type Answer = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// What a bus promises; conformance skips the clauses it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -132,6 +132,8 @@ impl DiskStore {
                 first: known.entries.first().unwrap_or(next),
                 next,
                 received: known.received.keys().copied().collect(),
+                epoch: 0,
+                sources: Vec::new(),
             });
         }
         for (client, &place) in &state.index.wills {

@@ -36,6 +36,6 @@ pub use disk::{DiskStore, Options};
 pub use faults::Faults;
 pub use port::{
     Claimed, DurableStore, Entry, EntryState, Operation, Reading, Recovered, RecoveredSession, StoreError, StoreStats,
-    Transaction,
+    Transaction, Whereabouts,
 };
 pub use redis::RedisStore;

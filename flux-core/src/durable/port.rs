@@ -52,6 +52,22 @@ pub trait DurableStore: Send + Sync + 'static {
         Reading::ready(Ok(Claimed::default()))
     }
 
+    /// Which node has a session for `client` now. `None`: there is none, or only this node could have it.
+    fn whereabouts(&self, _client: &ClientId) -> Reading<Option<Whereabouts>> {
+        Reading::ready(Ok(None))
+    }
+
+    /// `nodes` have nothing to do with the client any more: it is not among their clients.
+    fn unlist(&self, _client: &ClientId, _nodes: &[NodeId]) {}
+
+    /// Forgets where a session of another node has gone. What is appended for it later is owed to nobody.
+    fn let_go(&self, _client: &ClientId) {}
+
+    /// Whether other nodes have the same store: sessions can move between them.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn stats(&self) -> StoreStats;
 
     /// Writes what is queued, makes it safe against a power failure and refuses what comes later. Reading goes on.
@@ -148,6 +164,10 @@ pub enum Operation {
     DeleteWill {
         client: ClientId,
     },
+    /// No node that had the session before has messages for it any more.
+    HandedOver {
+        queue: QueueId,
+    },
     PutRetained {
         event: Arc<Event>,
     },
@@ -188,6 +208,8 @@ pub enum EntryState {
 pub struct Recovered {
     pub sessions: Vec<RecoveredSession>,
     pub wills: Vec<(ClientId, Box<[u8]>)>,
+    /// Sessions that are other nodes' now and for which this one may still have messages.
+    pub left: Vec<(ClientId, Whereabouts)>,
     pub retained: Vec<Arc<Event>>,
     /// The machine went down and the last commits, which had not been synchronised, went with it: how many.
     pub lost_commits: u64,
@@ -204,6 +226,10 @@ pub struct RecoveredSession {
     pub first: Seq,
     pub next: Seq,
     pub received: Vec<u16>,
+    /// Grows with each claim.
+    pub epoch: u64,
+    /// Nodes that had the session before and may still have messages for it, until [`Operation::HandedOver`].
+    pub sources: Vec<NodeId>,
 }
 
 /// What was stored for one client.
@@ -213,6 +239,17 @@ pub struct Claimed {
     pub will: Option<Box<[u8]>>,
     /// It was another node's.
     pub from: Option<NodeId>,
+}
+
+/// Where a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whereabouts {
+    pub node: NodeId,
+    /// Grows with each claim.
+    pub epoch: u64,
+    pub record: Box<[u8]>,
+    /// See [`RecoveredSession::sources`].
+    pub sources: Vec<NodeId>,
 }
 
 #[derive(Debug, thiserror::Error)]

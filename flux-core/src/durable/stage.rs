@@ -147,6 +147,8 @@ impl Stage {
                     push(frame, Record::ClearQueue { queue, next });
                 }
             }
+            // Sessions of one node do not come from others.
+            Operation::HandedOver { .. } => {}
             Operation::PutWill { client, record } => push(frame, Record::Will { client: client.as_str(), record: &record }),
             Operation::DeleteWill { client } => push(frame, Record::DeleteWill { client: client.as_str() }),
             Operation::PutRetained { event } => frame.push(|out| {

@@ -13,11 +13,12 @@ impl Arrivals for Ingress {
     fn complete(&self, _: &Arc<Event>, mut handover: Handover) -> Receipt {
         let owed = handover.accepted + self.count_drops(&handover);
         self.metrics.owed.add(u64::from(owed));
+        let awaited = handover.awaited();
         if handover.appends.is_empty() {
-            return Receipt::SAFE;
+            return awaited;
         }
         let operations = handover.appends.drain(..).map(Operation::Append).collect();
-        self.store.commit(Transaction { operations })
+        awaited.and(self.store.commit(Transaction { operations }))
     }
 
     fn retained(&self, topic: &TopicName, event: Option<Arc<Event>>) {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bus::Subscriber;
+use crate::durable::Operation;
 use crate::receipt::Receipt;
 use crate::types::{ClientId, EventId, Properties, QoS, TopicName};
 
@@ -27,4 +28,7 @@ pub struct Submitted {
     pub matched: u32,
     /// Wait for this subscriber's room before publishing more.
     pub pressed: Option<Arc<dyn Subscriber>>,
+    /// The mark of a QoS 2 packet id, where it has to be stored after the receipt has resolved and before the publisher is answered: other
+    /// nodes have the event, and a crash must not leave the mark without them.
+    pub mark: Option<Operation>,
 }

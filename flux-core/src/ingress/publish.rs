@@ -98,13 +98,19 @@ impl Ingress {
             Ok(()) => self.publish(event, route, None, Timestamp::now()),
             Err(refusal) => {
                 self.metrics.refused.add(1);
-                Submitted { id: self.ids.next(Timestamp::now()), receipt: Receipt::refused(refusal), matched: 0, pressed: None }
+                Submitted {
+                    id: self.ids.next(Timestamp::now()),
+                    receipt: Receipt::refused(refusal),
+                    matched: 0,
+                    pressed: None,
+                    mark: None,
+                }
             }
         }
     }
 
     /// Publishes an event whose publisher is authorized. `received` marks its QoS 2 packet id as taken, in the same transaction
-    /// as the queues that get the event: found again after a crash if and only if they are.
+    /// as the queues that get the event: found again after a crash if and only if they are. Where other nodes get it, see [`Submitted::mark`].
     pub fn publish(&self, event: NewEvent, route: &mut Route, received: Option<Operation>, now: Timestamp) -> Submitted {
         let event = Arc::new(Event {
             id: self.ids.next(now),
@@ -127,7 +133,7 @@ impl Ingress {
                 Ok(operation) => operations.extend(operation),
                 Err(refusal) => {
                     self.metrics.refused.add(1);
-                    return Submitted { id: event.id, receipt: Receipt::refused(refusal), matched: 0, pressed: None };
+                    return Submitted { id: event.id, receipt: Receipt::refused(refusal), matched: 0, pressed: None, mark: None };
                 }
             }
         }
@@ -140,11 +146,15 @@ impl Ingress {
         if owed == 0 && handover.forwarded == 0 {
             self.metrics.unrouted.add(u64::from(traffic));
         }
+        let mut mark = received;
         if !handover.appends.is_empty() {
-            operations.extend(received);
+            if handover.forwarded == 0 {
+                operations.extend(mark.take());
+            }
             operations.extend(handover.appends.drain(..).map(Operation::Append));
         }
         let stored = if operations.is_empty() { Receipt::SAFE } else { self.store.commit(Transaction { operations }) };
+        let stored = stored.and(handover.awaited());
         let routed = match &self.member {
             Some(member) if event.retain && traffic => routed.and(member.retain(&event)),
             _ => routed,
@@ -159,7 +169,8 @@ impl Ingress {
             None if self.ack == AckLevel::Routed => routed,
             None => routed.and(stored),
         };
-        Submitted { id: event.id, receipt, matched, pressed: handover.pressed }
+        let mark = mark.filter(|_| handover.forwarded > 0);
+        Submitted { id: event.id, receipt, matched, pressed: handover.pressed, mark }
     }
 
     fn retain(&self, event: &Arc<Event>) -> Result<Option<Operation>, Refusal> {

@@ -269,6 +269,13 @@ impl Dialogue {
         let reason = if self.session.queue.is_some() { DropReason::Offline } else { DropReason::SessionEnded };
         server.metrics.dropped.of(reason).add(ended);
 
+        if profile.has_left() {
+            // All of it is another node's now, its will included.
+            self.session.set_will(None);
+            server.let_leave(self.session);
+            server.sessions.remove(&profile.client);
+            return;
+        }
         if close.discards_will() && self.session.will.is_some() {
             self.session.set_will(None);
             server.forget_will(self.session.client());

@@ -24,7 +24,7 @@ use crate::hook::ExchangeStep;
 use crate::hook::Identity;
 use crate::receipt::Receipt;
 use crate::telemetry::{Direction, TraceRecord};
-use crate::types::{ClientId, Timestamp, TopicName};
+use crate::types::{ClientId, Refusal, Timestamp, TopicName, limits};
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,8 @@ pub enum HandshakeError {
     Decode(#[from] DecodeError),
     #[error("refused: {}", .0.text())]
     Refused(Reason),
+    #[error("another node has taken the session meanwhile")]
+    Moved,
 }
 
 struct Handshake<S> {
@@ -76,7 +78,7 @@ where
     let arrival = arrival.map_err(|_| HandshakeError::Io(io::ErrorKind::TimedOut.into()))??;
     let version = arrival.connect.version;
     // From here on a session is in our hands: no timeout may drop it.
-    match handshake.establish(arrival).await {
+    match handshake.establish_again(&arrival).await {
         Ok(dialogue) => Ok(Box::new(Connection::new(handshake.stream, handshake.input, dialogue))),
         Err(HandshakeError::Refused(reason)) => {
             handshake.refuse(version, reason).await;
@@ -182,11 +184,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         Ok(Arrival { connect, client, assigned, identity, authentication_data })
     }
 
-    async fn establish(&mut self, arrival: Arrival) -> Result<Dialogue, HandshakeError> {
+    /// Another node may take the session at the same time: who comes last has it.
+    async fn establish_again(&mut self, arrival: &Arrival) -> Result<Dialogue, HandshakeError> {
+        for _ in 0..limits::CLAIMS_LOST {
+            match self.establish(arrival).await {
+                Err(HandshakeError::Moved) => tracing::debug!(client_id = %arrival.client, "the session moved meanwhile"),
+                outcome => return outcome,
+            }
+        }
+        Err(HandshakeError::Refused(Reason::ServerUnavailable))
+    }
+
+    async fn establish(&mut self, arrival: &Arrival) -> Result<Dialogue, HandshakeError> {
         let Arrival { connect, client, assigned, identity, authentication_data } = arrival;
+        let (client, assigned, identity) = (client.clone(), *assigned, identity.clone());
         let server = self.server.clone();
-        let expiry = server.settings.bounded_expiry(session_expiry(&connect));
+        let expiry = server.settings.bounded_expiry(session_expiry(connect));
         let mut reservation = server.sessions.claim(&client).await;
+        if server.store.is_shared() && reservation.session().is_none() {
+            let claimed = server.claim_session(&client).await;
+            *reservation.session() = claimed.map_err(|_| HandshakeError::Refused(Reason::ServerUnavailable))?;
+        }
         if let Some(member) = &server.member {
             member.client_connected(&client);
         }
@@ -209,10 +227,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         if expiry > 0 {
             server.make_durable(&mut session);
         }
-        self.prepare(&mut session, &connect, expiry, &identity);
+        self.prepare(&mut session, connect, expiry, &identity);
         let stored = server.store_session(&session, None);
         let will = session.will.as_ref().map(|will| server.store_will(&client, will, identity.username.as_deref()));
         let safe = ended.and(stored).and(will.unwrap_or(Receipt::SAFE)).await;
+        if safe == Err(Refusal::Moved) {
+            session.set_will(None);
+            server.let_leave(session);
+            reservation.remove();
+            return Err(HandshakeError::Moved);
+        }
         if safe.is_err() {
             // What cannot be kept must not be promised.
             if session_present {
@@ -226,9 +250,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             return Err(HandshakeError::Refused(Reason::ServerUnavailable));
         }
 
-        let agreed = self.agree(&connect, expiry);
+        let agreed = self.agree(connect, expiry);
         let acknowledgement =
-            self.acknowledge(&connect, assigned.then_some(&client), expiry, session_present, authentication_data);
+            self.acknowledge(connect, assigned.then_some(&client), expiry, session_present, authentication_data.clone());
         session.mailbox().connect(session.queue.map(|_| session.resume_at));
         reservation.connect(session.profile.clone());
         server.metrics.connections.add(1);

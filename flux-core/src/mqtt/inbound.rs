@@ -141,7 +141,11 @@ impl Dialogue {
             publisher: self.session.profile.client.clone(),
         };
         let submitted = self.server.ingress.publish(event, &mut known.route, received, now);
-        let Submitted { receipt, matched, pressed, .. } = submitted;
+        let Submitted { receipt, matched, pressed, mark, .. } = submitted;
+        let receipt = match mark {
+            Some(mark) => self.server.commit_after(receipt, mark),
+            None => receipt,
+        };
         if let Some(subscriber) = pressed {
             self.hold_for(subscriber);
         }

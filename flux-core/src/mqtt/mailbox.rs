@@ -8,18 +8,21 @@ use std::sync::Arc;
 use std::sync::Weak;
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
+use super::handover::hold::{Direct, Held, Hold};
 use super::settings::{MailboxLimits, QueueFull, QueueLimits};
+use crate::bus::Answer;
 use crate::bus::Append;
 use crate::bus::Availability;
 use crate::bus::Delivered;
 use crate::bus::Handover;
 use crate::bus::Stored;
 use crate::bus::Subscriber;
+use crate::receipt::Receipt;
 use crate::telemetry::Metrics;
 use crate::types::limits;
-use crate::types::{ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, SubscriberId};
+use crate::types::{ClientId, Delivery, DropReason, NodeId, QoS, QueueId, Refusal, Seq, SubscriberId};
 
 /// Room for deliveries that an idle mailbox keeps.
 const IDLE_ITEMS: usize = 64;
@@ -34,8 +37,15 @@ pub struct Mailbox {
     limits: MailboxLimits,
     queue_limits: QueueLimits,
     metrics: Arc<Metrics>,
+    elsewhere: Option<Weak<dyn Elsewhere>>,
     this: Weak<Mailbox>,
     state: Mutex<State>,
+}
+
+/// Knows the way to sessions that have moved to other nodes.
+pub trait Elsewhere: Send + Sync {
+    /// The session is node `to`'s: gives it the event, and answers once it is safe.
+    fn pass_on(&self, client: &ClientId, to: &NodeId, delivery: Delivery, answer: Answer);
 }
 
 /// What a connection is told from outside.
@@ -95,6 +105,10 @@ struct State {
     /// A message that had to be delivered found no room, and there is no durable queue to hold it.
     overflowed: bool,
     queue: Option<Queue>,
+    /// While the session comes from another node.
+    hold: Option<Box<Hold>>,
+    /// It came from another node, some time.
+    came: bool,
 }
 
 /// The durable queue behind the mailbox, as far as it must be known to take and to deliver.
@@ -140,6 +154,7 @@ impl Mailbox {
         limits: MailboxLimits,
         queue_limits: QueueLimits,
         metrics: Arc<Metrics>,
+        elsewhere: Option<Weak<dyn Elsewhere>>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|this| Mailbox {
             id,
@@ -147,6 +162,7 @@ impl Mailbox {
             limits,
             queue_limits,
             metrics,
+            elsewhere,
             this: this.clone(),
             state: Mutex::new(State::default()),
         })
@@ -170,6 +186,78 @@ impl Mailbox {
             cached: 0,
             cached_bytes: 0,
         });
+    }
+
+    /// The session has come from other nodes, or comes again: what these still have for it goes first.
+    pub fn begin_handover(&self, mut hold: Hold) {
+        let mut state = self.state.lock();
+        if let Some(before) = state.hold.take() {
+            hold.succeed(*before);
+        }
+        state.hold = Some(Box::new(hold));
+        state.came = true;
+    }
+
+    /// Asks or tells what the session's handover is about. `None`: it is over, or another began.
+    pub fn handover<T>(&self, epoch: u64, look: impl FnOnce(&mut Hold) -> T) -> Option<T> {
+        self.state.lock().hold.as_mut().filter(|hold| hold.epoch() == epoch).map(|hold| look(hold))
+    }
+
+    /// Nothing that comes twice is expected any more.
+    pub fn end_handover(&self, epoch: u64) {
+        let mut state = self.state.lock();
+        if state.hold.as_ref().is_some_and(|hold| hold.epoch() == epoch) {
+            state.hold = None;
+        }
+    }
+
+    /// What waited and is to be stored now, in order. Doubles are answered at once.
+    pub fn release(&self) -> Vec<Held> {
+        let mut doubles = Vec::new();
+        let mut state = self.state.lock();
+        let Some(hold) = &mut state.hold else { return Vec::new() };
+        let mut released = Vec::new();
+        for held in hold.release() {
+            if hold.is_new(held.append.delivery.event.id) { released.push(held) } else { doubles.push(held) }
+        }
+        for held in &doubles {
+            state.entry_gone(held.append.delivery.event.weight() as u64);
+        }
+        drop(state);
+        let answered = !doubles.is_empty();
+        self.metrics.handed_over.add(doubles.len() as u64);
+        for held in doubles {
+            // Whoever does not wait any more needs no answer.
+            _ = held.sender.send(Ok(()));
+        }
+        // So that the caller comes again although there is nothing to store.
+        if released.is_empty() && answered { self.release() } else { released }
+    }
+
+    /// What waited, whether it may be stored or not: the session goes on to another node.
+    pub fn abandon_handover(&self) -> Vec<Held> {
+        self.state.lock().hold.take().map(|mut hold| hold.abandon()).unwrap_or_default()
+    }
+
+    /// Takes an event that another node has passed on for this session alone.
+    pub fn take_passed_on(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
+        let mut state = self.state.lock();
+        if !state.came {
+            // It was for the one before, which has ended.
+            return Delivered::Observed;
+        }
+        if delivery.qos >= QoS::AtLeastOnce
+            && let Some(hold) = &mut state.hold
+            && !hold.passed_on(delivery.event.id)
+        {
+            return Delivered::Observed;
+        }
+        self.take_in(state, delivery, handover)
+    }
+
+    /// Takes an event for a session that has left, so that it is passed on behind what came before.
+    pub fn take_for_another(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
+        self.take_in(self.state.lock(), delivery, handover)
     }
 
     /// Deliveries are kept for a connection from now on. `resume_at` is the first durable entry to send again.
@@ -272,12 +360,14 @@ impl Mailbox {
         }
     }
 
+    /// The durable queue behind it.
+    pub fn queue(&self) -> Option<QueueId> {
+        self.state.lock().queue.map(|queue| queue.id)
+    }
+
     /// An entry left the durable queue: acknowledged, expired or dropped.
     pub fn entry_gone(&self, weight: u64) {
-        if let Some(queue) = &mut self.state.lock().queue {
-            queue.entries = queue.entries.saturating_sub(1);
-            queue.bytes = queue.bytes.saturating_sub(weight);
-        }
+        self.state.lock().entry_gone(weight);
     }
 
     pub fn depth(&self) -> Depth {
@@ -290,6 +380,31 @@ impl Mailbox {
             queue_bytes: queue.map_or(0, |queue| queue.bytes),
             live: state.live() as u64,
         }
+    }
+
+    fn take_in(&self, mut state: MutexGuard<'_, State>, delivery: Delivery, handover: &mut Handover) -> Delivered {
+        if delivery.qos >= QoS::AtLeastOnce && state.queue.is_some() {
+            return self.count_in(&mut state, delivery, handover);
+        }
+        if !state.connected {
+            return Delivered::Dropped(DropReason::Offline);
+        }
+        self.keep(&mut state, delivery)
+    }
+
+    /// Makes an entry for the durable queue of a delivery.
+    fn count_in(&self, state: &mut State, delivery: Delivery, handover: &mut Handover) -> Delivered {
+        let Some(queue) = &mut state.queue else { return Delivered::Dropped(DropReason::SessionEnded) };
+        let weight = delivery.event.weight() as u64;
+        let full = queue.entries >= self.queue_limits.messages || queue.bytes + weight > self.queue_limits.bytes;
+        if full && self.queue_limits.full == QueueFull::Refuse {
+            return Delivered::Refused(Refusal::QueueFull);
+        }
+        let Some(owner) = self.this.upgrade() else { return Delivered::Dropped(DropReason::SessionEnded) };
+        queue.entries += 1;
+        queue.bytes += weight;
+        handover.appends.push(Append { queue: queue.id, delivery, displaces: full, owner });
+        Delivered::Accepted
     }
 
     /// Keeps a delivery in memory until the connection takes it.
@@ -313,6 +428,13 @@ impl Mailbox {
 }
 
 impl State {
+    fn entry_gone(&mut self, weight: u64) {
+        if let Some(queue) = &mut self.queue {
+            queue.entries = queue.entries.saturating_sub(1);
+            queue.bytes = queue.bytes.saturating_sub(weight);
+        }
+    }
+
     fn live(&self) -> usize {
         self.items.len() - self.queue.as_ref().map_or(0, |queue| queue.cached)
     }
@@ -346,24 +468,30 @@ impl Subscriber for Mailbox {
 
     fn deliver(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
         let mut state = self.state.lock();
-        if delivery.qos >= QoS::AtLeastOnce
-            && let Some(queue) = &mut state.queue
-        {
-            let weight = delivery.event.weight() as u64;
-            let full = queue.entries >= self.queue_limits.messages || queue.bytes + weight > self.queue_limits.bytes;
-            if full && self.queue_limits.full == QueueFull::Refuse {
-                return Delivered::Refused(Refusal::QueueFull);
+        if delivery.qos == QoS::AtMostOnce || state.hold.is_none() || state.queue.is_none() {
+            return self.take_in(state, delivery, handover);
+        }
+        let event = &delivery.event;
+        let direct = state
+            .hold
+            .as_mut()
+            .map(|hold| hold.direct(event.id, event.publisher.as_str(), event.weight(), handover.from_elsewhere));
+        match direct {
+            Some(Direct::Double) => Delivered::Observed,
+            Some(Direct::Wait) => {
+                let mut taken = Handover::default();
+                let delivered = self.count_in(&mut state, delivery, &mut taken);
+                for append in taken.appends {
+                    let (sender, receipt) = Receipt::pending();
+                    handover.waits.push(receipt);
+                    if let Some(hold) = &mut state.hold {
+                        hold.keep(Held { append, sender });
+                    }
+                }
+                delivered
             }
-            let Some(owner) = self.this.upgrade() else { return Delivered::Dropped(DropReason::SessionEnded) };
-            queue.entries += 1;
-            queue.bytes += weight;
-            handover.appends.push(Append { queue: queue.id, delivery, displaces: full, owner });
-            return Delivered::Accepted;
+            Some(Direct::Take) | None => self.take_in(state, delivery, handover),
         }
-        if !state.connected {
-            return Delivered::Dropped(DropReason::Offline);
-        }
-        self.keep(&mut state, delivery)
     }
 
     fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
@@ -403,6 +531,20 @@ impl Stored for Mailbox {
     fn unstored(&self, weight: u64) {
         self.metrics.dropped.of(DropReason::NotStored).add(1);
         self.entry_gone(weight);
+    }
+
+    fn doubled(&self, weight: u64) {
+        self.entry_gone(weight);
+        self.metrics.handed_over.add(1);
+    }
+
+    fn moved(&self, to: &NodeId, delivery: Delivery, answer: Answer) {
+        self.entry_gone(delivery.event.weight() as u64);
+        self.metrics.handed_over.add(1);
+        match self.elsewhere.as_ref().and_then(Weak::upgrade) {
+            Some(elsewhere) => elsewhere.pass_on(&self.client, to, delivery, answer),
+            None => answer(Err(Refusal::Moved)),
+        }
     }
 
     fn displaced(&self, seq: Seq, weight: u64) {

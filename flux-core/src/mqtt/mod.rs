@@ -11,6 +11,7 @@ pub mod codec;
 mod connection;
 mod deadlines;
 mod dialogue;
+mod handover;
 mod handshake;
 mod inbound;
 mod inflight;
@@ -33,6 +34,7 @@ pub mod tls;
 mod topics;
 
 pub use deadlines::run as run_deadlines;
+pub use handover::Host;
 pub use listener::{accept, bind};
 pub use server::{Parts, Server};
 pub use settings::{MailboxLimits, QueueFull, QueueLimits, Settings};

@@ -10,7 +10,7 @@ use super::close::Close;
 use super::codec;
 use super::dialogue::Dialogue;
 use super::inflight::Done;
-use super::mailbox::Item;
+use super::mailbox::{Command, Item};
 use super::packet::{Ack, Outgoing, Publish, Version};
 use super::reason::Reason;
 use crate::bus::Delivered;
@@ -84,6 +84,9 @@ impl Dialogue {
 
     fn send_answer(&mut self, outcome: Result<(), Refusal>, answer: Answer, out: &mut Vec<u8>) -> Result<(), Close> {
         let refused = outcome.err();
+        if refused == Some(Refusal::Moved) {
+            return Err(self.moved());
+        }
         match answer {
             Answer::PubAck { id, matched } => {
                 self.session.inbound.answer();
@@ -129,7 +132,8 @@ impl Dialogue {
         let reason = match refusal {
             Refusal::NotAuthorized => Reason::NotAuthorized,
             Refusal::QueueFull | Refusal::QuotaExceeded => Reason::QuotaExceeded,
-            Refusal::StoreFailed | Refusal::Unreachable | Refusal::Moved => Reason::ImplementationSpecific,
+            Refusal::StoreFailed | Refusal::Unreachable => Reason::ImplementationSpecific,
+            Refusal::Moved => return Err(self.moved()),
             Refusal::ShuttingDown => return Err(Close::server(Reason::ServerShuttingDown, "the server is shutting down")),
         };
         if self.agreed.version < Version::V5 {
@@ -137,6 +141,12 @@ impl Dialogue {
         }
         let text = self.agreed.problem_information.then(|| refusal.to_string().into());
         Ok(Ack { packet_id: id, reason, reason_string: text })
+    }
+
+    /// The client has connected to another node, which has the session now.
+    fn moved(&self) -> Close {
+        self.session.profile.leave();
+        Close::Command(Command::TakenOver)
     }
 
     /// A message has been delivered for good: it leaves the durable queue.

@@ -1,14 +1,15 @@
 //! What all connections of the MQTT server share, and the life of sessions beyond their connections.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use super::deadlines::Deadlines;
+use super::handover::Handovers;
 use super::inflight::Inbound;
-use super::mailbox::{Command, Mailbox, QueueStart};
+use super::mailbox::{Command, Elsewhere, Mailbox, QueueStart};
 use super::packet::Will;
 use super::record::{RecordError, SessionRecord, WillRecord};
 use super::session::{Profile, Session};
@@ -50,8 +51,10 @@ pub struct Server {
     pub traces: Arc<Traces>,
     /// The cluster, where there is one.
     pub member: Option<Arc<DistributedBus>>,
-    tasks: Tasks,
+    pub(super) tasks: Tasks,
     pub sessions: Sessions,
+    pub(super) handovers: Handovers,
+    pub(super) this: Weak<Server>,
     pub deadlines: Deadlines,
     /// Sockets accepted and not closed.
     pub open: AtomicUsize,
@@ -119,7 +122,9 @@ pub struct Parts {
 
 impl Server {
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Server {
+        Arc::new_cyclic(|this| Server {
+            this: this.clone(),
+            handovers: Handovers::default(),
             settings: parts.settings,
             ingress: parts.ingress,
             bus: parts.bus,
@@ -137,8 +142,16 @@ impl Server {
     }
 
     pub fn new_session(&self, client: &ClientId, created: Timestamp) -> Box<Session> {
+        self.session_with(client, created, self.new_mailbox(client))
+    }
+
+    fn new_mailbox(&self, client: &ClientId) -> Arc<Mailbox> {
         let Settings { mailbox, queue, .. } = self.settings;
-        let mailbox = Mailbox::new(SubscriberId::unique(), client.clone(), mailbox, queue, self.metrics.clone());
+        let elsewhere = self.store.is_shared().then(|| self.this.clone() as Weak<dyn Elsewhere>);
+        Mailbox::new(SubscriberId::unique(), client.clone(), mailbox, queue, self.metrics.clone(), elsewhere)
+    }
+
+    fn session_with(&self, client: &ClientId, created: Timestamp, mailbox: Arc<Mailbox>) -> Box<Session> {
         self.metrics.sessions.add(1);
         Box::new(Session::new(Profile::new(client.clone(), mailbox, created), 0, None))
     }
@@ -183,6 +196,24 @@ impl Server {
         self.store.commit(Transaction { operations: [operation].into_iter().collect() })
     }
 
+    /// Commits once `before` is safe; resolves when both are.
+    pub fn commit_after(&self, before: Receipt, operation: Operation) -> Receipt {
+        if let Receipt::Ready(outcome) = before {
+            return outcome.map_or_else(Receipt::refused, |()| self.commit(operation));
+        }
+        let (sender, receipt) = Receipt::pending();
+        let store = self.store.clone();
+        self.tasks.spawn("commit", async move {
+            let outcome = match before.await {
+                Ok(()) => store.commit(Transaction { operations: [operation].into_iter().collect() }).await,
+                refused => refused,
+            };
+            // Whoever does not wait any more needs no answer.
+            _ = sender.send(outcome);
+        });
+        receipt
+    }
+
     /// Copies that are owed and neither delivered nor dropped: counted one by one, so that the ledger is a check and not a definition.
     pub fn pending(&self) -> u64 {
         let mut pending = 0;
@@ -192,12 +223,16 @@ impl Server {
             let under_way = if profile.facts.lock().durable { 0 } else { profile.inflight.load(Ordering::Relaxed).into() };
             pending += depth.live + depth.queue_entries + under_way;
         });
-        pending
+        pending + self.handovers.pending()
     }
 
     /// The client has connected to another node: its connection here ends (MQTT 5 §3.1.4).
     pub fn taken_elsewhere(&self, client: &str) {
-        self.sessions.command(client, Command::TakenOver);
+        if self.store.is_shared() {
+            self.has_left(&ClientId::new(client));
+        } else {
+            self.sessions.command(client, Command::TakenOver);
+        }
     }
 
     /// Tells every connection that the server is shutting down.
@@ -318,7 +353,7 @@ impl Server {
     }
 
     /// Brings back the sessions of the run before, subscribed as they were, and then the wills of connections that the crash cut.
-    pub async fn recover(&self, recovered: Recovered) -> Result<(), RecordError> {
+    pub async fn recover(self: &Arc<Self>, recovered: Recovered) -> Result<(), RecordError> {
         let now = Timestamp::now();
         let mut wills = Vec::new();
         for (client, record) in recovered.wills {
@@ -328,7 +363,13 @@ impl Server {
         let mut subscribed = Vec::new();
         for found in recovered.sessions {
             let record = SessionRecord::decode(&found.record)?;
-            let mut session = self.restore(&found, &record, &mut subscribed);
+            let mut own = Vec::new();
+            let mut session = self.restore(&found, &record, &mut own);
+            if found.sources.is_empty() {
+                subscribed.extend(own);
+            } else {
+                self.follow(&session, &found, own);
+            }
             let will = wills.remove(session.client());
             session.set_will(will.map(|will| Box::new(will.into_will())));
             // A connection that the crash cut ended now, as far as anyone can tell.
@@ -348,8 +389,16 @@ impl Server {
         Ok(())
     }
 
-    fn restore(&self, found: &RecoveredSession, record: &SessionRecord, subscribed: &mut Vec<Receipt>) -> Box<Session> {
-        let mut session = self.new_session(&ClientId::new(record.client.as_str()), record.created);
+    /// Makes a stored session this node's, subscribed as it was.
+    pub(super) fn restore(
+        &self,
+        found: &RecoveredSession,
+        record: &SessionRecord,
+        subscribed: &mut Vec<Receipt>,
+    ) -> Box<Session> {
+        let client = ClientId::new(record.client.as_str());
+        let (mailbox, before) = self.mailbox_left(&client).unwrap_or_else(|| (self.new_mailbox(&client), Default::default()));
+        let mut session = self.session_with(&client, record.created, mailbox);
         session.queue = Some(found.queue);
         session.resume_at = found.first;
         // What was sent on a connection that a crash cut is not known: any of it may have been, acknowledgements come out of order
@@ -373,6 +422,7 @@ impl Server {
             first: found.first,
             next: found.next,
         });
+        self.watch_arrival(&profile.mailbox, found);
         for subscription in &record.subscriptions {
             // What was accepted once is valid; a filter that a later version refuses is left out and said.
             let Some((subscription, options)) = subscription.parse() else {
@@ -382,6 +432,9 @@ impl Server {
             subscribed.push(self.bus.subscribe(&subscription, options, profile.mailbox.clone()));
             profile.subscriptions.lock().insert(subscription, options);
             self.metrics.subscriptions.add(1);
+        }
+        for subscription in before.keys().filter(|subscription| !profile.subscriptions.lock().contains_key(subscription)) {
+            self.bus.unsubscribe(subscription, profile.mailbox.subscriber());
         }
         session
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
@@ -45,6 +45,8 @@ pub struct Profile {
     pub inflight: AtomicU32,
     /// QoS 2 messages from the client between PUBLISH and PUBREL.
     pub inflight_in: AtomicU32,
+    /// Another node has the session.
+    left: AtomicBool,
 }
 
 /// What changes when a client connects or goes.
@@ -106,7 +108,17 @@ impl Profile {
             facts: Mutex::new(facts),
             inflight: AtomicU32::new(0),
             inflight_in: AtomicU32::new(0),
+            left: AtomicBool::new(false),
         })
+    }
+
+    /// Another node has the session: this one writes nothing of it any more.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Release);
+    }
+
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
     }
 
     pub fn username(&self) -> Option<Arc<str>> {

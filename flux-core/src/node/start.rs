@@ -181,6 +181,7 @@ impl Node {
                     server.taken_elsewhere(client);
                 }
             });
+            member.host_sessions(mqtt::Host::new(&server));
             // Its durable sessions have subscribed again: what waits in the inbox is for them.
             member.receive(ingress.clone(), &own_retained).await?;
         }

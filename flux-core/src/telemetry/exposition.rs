@@ -116,7 +116,7 @@ impl Collected {
         page.counter("flux_bytes_out", "Bytes sent to MQTT clients", &metrics.bytes_out)
     }
 
-    /// With the conservation ledger: owed = delivered + dropped + pending.
+    /// With the conservation ledger: owed = delivered + dropped + handed over + pending.
     fn messages(&self, page: &mut Page<'_>) -> fmt::Result {
         let metrics = &*self.metrics;
         let by_qos = |page: &mut Page<'_>, name: &str, help: &str, of: &dyn Fn(QoS) -> u64| {
@@ -131,14 +131,20 @@ impl Collected {
         let pending = metrics.pending.get();
         let dropped = DropReason::ALL.map(|reason| (reason.as_str(), metrics.dropped.of(reason).get()));
         let (delivered, owed) = (metrics.delivered.total(), metrics.owed.get());
-        page.counter_value("flux_messages_owed", "Copies owed to subscribers: delivered, dropped or pending", owed)?;
+        page.counter_value("flux_messages_owed", "Copies owed to subscribers: delivered, dropped, handed over or pending", owed)?;
         by_qos(page, "flux_messages_delivered", "Copies delivered to subscribers", &|qos| metrics.delivered.of(qos).get())?;
         page.counter("flux_messages_redelivered", "Copies sent again", &metrics.redelivered)?;
         page.counters("flux_messages_dropped", "Copies that their subscriber did not get", "reason", &dropped)?;
+        let handed_over = metrics.handed_over.get();
+        page.counter_value("flux_messages_handed_over", "Copies of sessions that are other nodes' now", handed_over)?;
         page.gauge("flux_messages_pending", "Copies in mailboxes and durable queues", pending as f64)?;
-        let accounted = delivered + dropped.iter().map(|(_, count)| count).sum::<u64>() + pending;
+        let accounted = delivered + dropped.iter().map(|(_, count)| count).sum::<u64>() + handed_over + pending;
         let difference = owed as f64 - accounted as f64;
-        page.gauge("flux_messages_unaccounted", "Owed less delivered, dropped and pending: zero when nothing moves", difference)
+        page.gauge(
+            "flux_messages_unaccounted",
+            "Owed less delivered, dropped, handed over and pending: zero when nothing moves",
+            difference,
+        )
     }
 
     fn latencies(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -33,7 +33,8 @@ impl ByDropReason {
 
 /// All of them. One per node, shared.
 ///
-/// The conservation ledger: every message owed to a subscriber (`owed`) is delivered, dropped for a reason, or still pending.
+/// The conservation ledger: every message owed to a subscriber (`owed`) is delivered, dropped for a reason, handed over to
+/// another node, or still pending.
 #[derive(Debug, Default)]
 pub struct Metrics {
     pub connections_opened: Counter,
@@ -62,13 +63,15 @@ pub struct Metrics {
     pub refused_queue_full: Counter,
     /// Taken, and nobody had subscribed.
     pub unrouted: Counter,
-    /// Copies owed to subscribers: `owed = delivered + dropped + pending`.
+    /// Copies owed to subscribers: `owed = delivered + dropped + handed_over + pending`.
     pub owed: Counter,
     /// Copies written to a subscriber's socket (QoS 0) or acknowledged by it (QoS 1 and 2).
     pub delivered: ByQoS,
     /// Copies sent again to a subscriber that had not acknowledged them.
     pub redelivered: Counter,
     pub dropped: ByDropReason,
+    /// Copies of durable sessions that are other nodes' now.
+    pub handed_over: Counter,
     /// Copies in mailboxes and durable queues, sent and not acknowledged included.
     pub pending: Gauge,
 

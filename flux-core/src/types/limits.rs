@@ -150,6 +150,9 @@ pub const INBOX_READ: usize = 64;
 /// Batches taken from one lane of the inbox whose events are not stored yet. Reading waits beyond.
 pub const INBOX_UNSETTLED: usize = 256;
 
+/// KiB of an inbox's batches that may wait for a session that is on its way here. Beyond, they hold up what comes behind them.
+pub const INBOX_HELD_KIB: usize = 64 * 1024;
+
 /// Messages of one lane that are known again when they come twice: a node repeats at most what one outbox has under way.
 pub const SEEN_MESSAGES: usize = 16 * BATCH_MESSAGES;
 
@@ -186,6 +189,33 @@ pub const ANNOUNCED_TOGETHER: usize = 1_000;
 
 /// How long it is remembered where a client that never came back had connected last.
 pub const CLIENT_PLACE_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Events for a session on its way here that wait behind those which its former node still has; beyond, the order is given up.
+pub const HELD_EVENTS: usize = 65_536;
+
+/// See [`HELD_EVENTS`]; the bound in bytes for one session.
+pub const HANDOVER_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long they wait for that at most. A dead node is noticed after its lease, and what it left is then passed on by others.
+pub const HANDOVER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Events of a session that has moved that are known again when they come twice, once from each node.
+pub const HANDOVER_SEEN: usize = 32_768;
+
+/// How long after a move doubles may still come: an event may be on its way to both nodes for as long as Redis is given to answer.
+pub const HANDOVER_LINGER: Duration = Duration::from_secs(15);
+
+/// Between looks at what a move waits for, and between attempts where something failed.
+pub const HANDOVER_LOOK: Duration = Duration::from_millis(50);
+
+/// How often a connection takes a session that other nodes take at the same time, before its client is told to come back.
+pub const CLAIMS_LOST: usize = 4;
+
+/// Events for one session whose node is being looked for; one more is refused.
+pub const SEARCHED_EVENTS: usize = 65_536;
+
+/// How long it is remembered who had a session that has ended: a node that was taken for dead and wakes up within it brings nothing back.
+pub const FORMER_OWNER_LIFE: Duration = Duration::from_secs(600);
 
 /// How often a node that leaves looks whether all is sent.
 pub const LEAVE_LOOK: Duration = Duration::from_millis(5);

@@ -118,6 +118,8 @@ fn a_node_that_claims_a_client_gets_all_of_it_and_the_old_one_writes_no_more() {
     let back = wait(old.claim(&client)).unwrap();
     assert_eq!(back.session.map(|session| session.entries), Some(5));
     fill(&*old, queue, 1);
+    assert_eq!(seqs(&all(&*old, queue)), [2, 3, 4, 5, 6], "what the other has stored meanwhile is not stored again");
+    commit(&*old, [append(queue, delivery(7, 10), &owner)]);
     assert_eq!(seqs(&all(&*old, queue)), [2, 3, 4, 5, 6, 7]);
     assert_eq!(wait(new.commit(transaction([Operation::Remove { queue, seq: Seq(2) }]))), Err(Refusal::Moved));
 }

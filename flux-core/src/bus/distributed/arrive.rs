@@ -14,9 +14,10 @@ use super::core::Core;
 use super::fences::PASSED;
 use super::pairs::{Arrival, Pairs};
 use super::seen::{Seen, message_key};
+use super::sessions::mark_of;
 use crate::receipt::Receipt;
 use crate::redis::Reply;
-use crate::types::{DropReason, NodeId, TopicName, limits};
+use crate::types::{ClientId, DropReason, Event, NodeId, Subscription, TopicName, limits};
 
 /// What one reader of messages remembers.
 pub struct ReadMemory {
@@ -36,12 +37,14 @@ pub struct Outcome {
     pub receipts: Vec<Receipt>,
     /// A subscriber that is behind.
     pub pressed: Option<Arc<dyn Subscriber>>,
+    /// Something of it waits for a session that is on its way here.
+    pub held: bool,
 }
 
 impl Core {
     /// Delivers a batch. `again`: it was tried before and could not be stored, so nothing of it counts as a double.
     pub fn arrive(&self, batch: &[u8], memory: &mut ReadMemory, again: bool) -> Outcome {
-        let mut outcome = Outcome { receipts: Vec::new(), pressed: None };
+        let mut outcome = Outcome { receipts: Vec::new(), pressed: None, held: false };
         self.figures.batches_in.add(1);
         for bytes in wire::split(batch) {
             if let Ok(fence) = bytes
@@ -115,7 +118,10 @@ impl Core {
 
     fn deliver(&self, message: &Message, memory: &mut ReadMemory, outcome: &mut Outcome) {
         let Message { event, audience, .. } = message;
-        let mut handover = Handover::default();
+        if let Some(client) = &audience.session {
+            return self.deliver_to_session(client, event, audience.groups.first(), outcome);
+        }
+        let mut handover = Handover { from_elsewhere: true, ..Handover::default() };
         if audience.everyone {
             // Before anybody gets it: who subscribes from now on waits until it is read.
             if event.retain
@@ -132,7 +138,7 @@ impl Core {
             route.deliver_to_subscribers(event, &mut handover);
         }
         for group in &audience.groups {
-            let mut tried = Handover::default();
+            let mut tried = Handover { from_elsewhere: true, ..Handover::default() };
             let taken = self.local.roster(group).is_some_and(|roster| roster.deliver(event, None, &mut tried));
             if taken {
                 handover.absorb(tried);
@@ -151,9 +157,29 @@ impl Core {
         }
         self.figures.delivered_in.add(u64::from(handover.accepted));
         self.figures.dropped_in.add(u64::from(handover.dropped()));
+        outcome.held |= !handover.waits.is_empty();
         let receipt = arrivals.complete(event, handover);
         if !matches!(receipt, Receipt::Ready(Ok(()))) {
             outcome.receipts.push(receipt);
+        }
+    }
+
+    fn deliver_to_session(
+        &self,
+        client: &ClientId,
+        event: &Arc<Event>,
+        group: Option<&Arc<Subscription>>,
+        outcome: &mut Outcome,
+    ) {
+        let Some(host) = self.sessions.get() else { return };
+        if let Some(mark) = mark_of(event) {
+            return host.hear(client, mark);
+        }
+        let receipt = host.reach(client, event, group);
+        if !matches!(receipt, Receipt::Ready(Ok(()))) {
+            outcome.receipts.push(receipt);
+            // It may have to be looked for; what is for others need not wait.
+            outcome.held = true;
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::types::{ClientId, Event, NodeId, SubscribeOptions, SubscriberId, Subs
 /// Subscribers here get an event from memory. It travels through Redis to those nodes alone that have a subscriber for it: a copy
 /// never comes back.
 pub struct DistributedBus {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     tasks: Tasks,
     /// They end when they are dropped.
     subscriptions: Mutex<Vec<RedisSubscription>>,

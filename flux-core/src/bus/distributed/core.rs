@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::super::memory::MemoryBus;
@@ -22,12 +22,13 @@ use super::own_routes::OwnRoutes;
 use super::pairs::Pairs;
 use super::retained::Announcements;
 use super::scripts::Scripts;
+use super::sessions::{Barriers, SessionHost};
 use super::settings::DistributedSettings;
 use super::unread::Unread;
 use crate::lifecycle::Shutdown;
 use crate::receipt::ReceiptSender;
 use crate::redis::Redis;
-use crate::types::NodeId;
+use crate::types::{NodeId, limits};
 
 /// Hears of a client by its id.
 pub type OnTaken = Box<dyn Fn(&str) + Send + Sync>;
@@ -56,6 +57,8 @@ pub struct Core {
     pub mirror: RwLock<Mirror>,
     /// Grows with each change of the mirror, after it.
     pub mirrored: AtomicU64,
+    /// Held by publishers while they send what they have looked up.
+    pub sending: RwLock<()>,
     pub own: Mutex<Own>,
     /// There are routes to tell.
     pub tell: Notify,
@@ -72,6 +75,11 @@ pub struct Core {
     pub arrivals: OnceLock<Arc<dyn Arrivals>>,
     /// A client of this node has connected to another one.
     pub taken: OnceLock<OnTaken>,
+    /// Who keeps sessions here, where they can move between nodes.
+    pub sessions: OnceLock<Arc<dyn SessionHost>>,
+    pub barriers: Barriers,
+    /// KiB of batches that may wait for a session on its way here.
+    pub held: Arc<Semaphore>,
     /// What to tell about this node.
     pub about: OnceLock<Box<dyn Fn() -> serde_json::Value + Send + Sync>>,
     pub closing: Shutdown,
@@ -145,6 +153,7 @@ impl Core {
             pairs: Mutex::new(Pairs::new(0)),
             mirror: RwLock::default(),
             mirrored: AtomicU64::new(1),
+            sending: RwLock::new(()),
             own: Mutex::default(),
             tell: Notify::new(),
             beat_now: Notify::new(),
@@ -154,6 +163,9 @@ impl Core {
             lost: AtomicBool::new(false),
             arrivals: OnceLock::new(),
             taken: OnceLock::new(),
+            sessions: OnceLock::new(),
+            barriers: Barriers::default(),
+            held: Arc::new(Semaphore::new(limits::INBOX_HELD_KIB)),
             about: OnceLock::new(),
             closing: Shutdown::default(),
             settings,

@@ -69,7 +69,17 @@ impl Core {
         for group in &beyond.groups {
             self.choose_member(group, event, &mut parcels, handover);
         }
-        self.send(event, parcels, None, handover)
+        if !owed {
+            return self.send(event, parcels, None, handover);
+        }
+        // Whoever waits for this node to know a route relies on all being sent that was looked up before.
+        let _sending = self.sending.read();
+        let sent = self.send(event, parcels, None, handover);
+        if self.mirrored.load(Ordering::Acquire) != beyond.generation {
+            let sent_to: Vec<NodeId> = beyond.nodes.iter().map(|(link, _)| link.node.clone()).collect();
+            return sent.and(self.send_to_others(event, &sent_to));
+        }
+        sent
     }
 
     pub fn refresh_beyond(&self, topic: &TopicName, route: &mut Route) {

@@ -178,6 +178,9 @@ pub async fn follow(core: Arc<Core>, mut place: Place) {
                     tracing::warn!(%problem, "retained messages that have changed cannot be read: reading all of them");
                     reread(&core).await;
                 }
+                // What was published before this node knew is on its way no more: whoever waits for this can rely on it.
+                drop(core.sending.write());
+                core.links.flushed().await;
                 core.tell_applied(place.version, authors);
                 core.progress.notify_waiters();
             }

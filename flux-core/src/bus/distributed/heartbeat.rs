@@ -61,7 +61,10 @@ impl Core {
                 Joined::Taken(_) if Instant::now() >= patience => {
                     return Err(JoinError::NameTaken(self.settings.node.to_string()));
                 }
-                Joined::Taken(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+                // Often enough for the lease to run: where nobody renews any, Redis takes it that it was away itself.
+                Joined::Taken(millis) => {
+                    tokio::time::sleep(Duration::from_millis(millis).min(self.settings.lease / 4)).await;
+                }
             }
         };
         self.figures.joins.add(1);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::super::port::Subscriber;
 use super::answers::{self, StreamEntry};
@@ -40,11 +40,11 @@ pub async fn prepare(core: &Core, lane: usize) -> Result<(), RedisError> {
 
 pub fn start(core: &Arc<Core>, lane: usize, tasks: &Tasks) {
     let (sender, receiver) = mpsc::channel(limits::INBOX_UNSETTLED);
-    tasks.spawn("bus inbox", read(core.clone(), lane, sender));
+    tasks.spawn("bus inbox", read(core.clone(), lane, sender, tasks.clone()));
     tasks.spawn("bus settler", settle(core.clone(), lane, receiver));
 }
 
-async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>) {
+async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, tasks: Tasks) {
     let key = core.keys.inbox(&core.settings.node, lane);
     let mut reader = core.redis.reader(&key);
     let mut memory = ReadMemory::default();
@@ -75,10 +75,15 @@ async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>) {
         };
         for StreamEntry { id, fields } in entries {
             let batch = fields.into_iter().find(|(name, _)| name == b"m").map(|(_, batch)| batch).unwrap_or_default();
-            let Outcome { receipts, pressed } = core.arrive(&batch, &mut memory, false);
+            let Outcome { receipts, pressed, held } = core.arrive(&batch, &mut memory, false);
             let batch = if receipts.is_empty() { Vec::new() } else { batch };
-            if settler.send(Unsettled { id, receipts, batch }).await.is_err() {
-                return;
+            let unsettled = Unsettled { id, receipts, batch };
+            // What waits for a session on its way here waits for words that come in this very lane: it must not block it.
+            let room = held.then(|| core.held.clone().try_acquire_many_owned(unsettled.kib()).ok()).flatten();
+            match room {
+                Some(room) => tasks.spawn("bus settler", settle_one(core.clone(), key.clone(), unsettled, room)),
+                None if settler.send(unsettled).await.is_err() => return,
+                None => {}
             }
             if let Some(subscriber) = pressed {
                 wait_for_room(&*subscriber, core.settings.grace).await;
@@ -118,6 +123,19 @@ async fn settle(core: Arc<Core>, lane: usize, mut unsettled: mpsc::Receiver<Unse
             ids.push(id);
         }
         delete(&core, &key, &ids);
+    }
+}
+
+async fn settle_one(core: Arc<Core>, key: String, unsettled: Unsettled, _room: OwnedSemaphorePermit) {
+    let Unsettled { id, receipts, batch } = unsettled;
+    if store(&core, receipts, &batch, &mut ReadMemory::default()).await {
+        delete(&core, &key, &[id]);
+    }
+}
+
+impl Unsettled {
+    fn kib(&self) -> u32 {
+        u32::try_from(self.batch.len() / 1024 + 1).unwrap_or(u32::MAX)
     }
 }
 

@@ -82,13 +82,27 @@ impl Links {
         self.links.read().values().cloned().collect()
     }
 
+    /// Returns once all that was sent to inboxes before is there, or refused.
+    pub async fn flushed(&self) {
+        for link in self.all() {
+            for outbox in link.inboxes().filter(|outbox| !outbox.is_idle()) {
+                outbox.flushed().await;
+            }
+        }
+    }
+
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
     /// Events of one publisher keep their order: they share a lane.
     pub fn lane_of(&self, publisher: &ClientId) -> usize {
         lane_of(publisher.as_str(), self.lanes)
     }
 }
 
-fn lane_of(publisher: &str, lanes: usize) -> usize {
+/// The lane of a publisher's events, of so many.
+pub fn lane_of(publisher: &str, lanes: usize) -> usize {
     (xxhash_rust::xxh3::xxh3_64(publisher.as_bytes()) % lanes as u64) as usize
 }
 

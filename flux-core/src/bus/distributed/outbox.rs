@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::super::port::{Delivered, Handover, Subscriber};
 use super::super::wire::{Audience, Double, EncodedEvent, Role, put_fence, put_message};
@@ -31,6 +32,8 @@ pub struct Outbox {
     /// The inbox holds as much as it may: nobody takes its messages.
     full: AtomicBool,
     depth: AtomicU64,
+    /// Told with every answer.
+    progress: Notify,
 }
 
 #[derive(Default)]
@@ -38,8 +41,9 @@ struct State {
     waiting: Vec<Waiting>,
     bytes: usize,
     under_way: bool,
-    /// Something was sent once.
-    used: bool,
+    /// Ever taken and ever answered.
+    taken: u64,
+    answered: u64,
     /// Publishers that wait for room.
     wakers: Vec<Waker>,
 }
@@ -86,6 +90,7 @@ impl Outbox {
             state: Mutex::default(),
             full: AtomicBool::new(false),
             depth: AtomicU64::new(0),
+            progress: Notify::new(),
         })
     }
 
@@ -133,7 +138,7 @@ impl Outbox {
     /// other one knows fences.
     pub fn give_way_to(self: &Arc<Self>, new: &Arc<Outbox>, asker: Option<&Arc<str>>, fence: impl FnOnce() -> Arc<Fence>) {
         let mut state = self.state.lock();
-        if !state.used {
+        if state.taken == 0 {
             return;
         }
         let fence = fence();
@@ -213,6 +218,8 @@ impl Outbox {
             failed = state.take_failed();
         }
         state.under_way = false;
+        state.answered += (batch.len() + failed.len()) as u64;
+        self.progress.notify_waiters();
         if state.bytes < limits::OUTBOX_HIGH_BYTES / 2 {
             state.wakers.drain(..).for_each(Waker::wake);
         }
@@ -226,6 +233,19 @@ impl Outbox {
                 Waiting::Fence(fence, asker) if answer.is_err() || asker.is_none() => fence.pass(),
                 Waiting::Fence(..) | Waiting::Hold(_) => {}
             }
+        }
+    }
+
+    /// Returns once all that was taken before is answered: in the inbox, or refused.
+    pub async fn flushed(&self) {
+        let until = self.state.lock().taken;
+        loop {
+            let mut progress = std::pin::pin!(self.progress.notified());
+            progress.as_mut().enable();
+            if self.state.lock().answered >= until {
+                return;
+            }
+            progress.await;
         }
     }
 
@@ -259,7 +279,7 @@ impl State {
     }
 
     fn push(&mut self, waiting: Waiting) {
-        self.used = true;
+        self.taken += 1;
         self.bytes += waiting.weight();
         self.waiting.push(waiting);
     }

@@ -187,8 +187,9 @@ impl Announcements {
     }
 }
 
-/// Returns once every node, this one included, has read that these topics have changed.
-async fn tell(core: &Core, events: impl Iterator<Item = &Arc<Event>>) -> Result<(), Refusal> {
+/// Returns once every node, this one included, has read that these topics have changed, and all that each had published before is in the
+/// inboxes.
+pub async fn tell(core: &Core, events: impl Iterator<Item = &Arc<Event>>) -> Result<(), Refusal> {
     let generation = core.life.lock().generation;
     let mut command = core.scripts.announce().arg(core.settings.node.as_str()).arg(generation.0);
     for event in events {

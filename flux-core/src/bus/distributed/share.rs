@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::super::port::Answer;
 use crate::receipt::{Receipt, ReceiptSender};
 use crate::types::Refusal;
 
@@ -11,7 +12,12 @@ pub struct Share(Arc<Mutex<State>>);
 
 struct State {
     open: u32,
-    sender: Option<ReceiptSender>,
+    asker: Option<Asker>,
+}
+
+enum Asker {
+    Receipt(ReceiptSender),
+    Call(Answer),
 }
 
 impl Share {
@@ -22,18 +28,26 @@ impl Share {
 
     /// For a receipt that was given out before.
     pub fn answering(sender: ReceiptSender, nodes: u32) -> Share {
-        Share(Arc::new(Mutex::new(State { open: nodes, sender: Some(sender) })))
+        Share(Arc::new(Mutex::new(State { open: nodes, asker: Some(Asker::Receipt(sender)) })))
+    }
+
+    /// Of one node alone.
+    pub fn calling(answer: Answer) -> Share {
+        Share(Arc::new(Mutex::new(State { open: 1, asker: Some(Asker::Call(answer)) })))
     }
 
     pub fn answer(&self, answer: Result<(), Refusal>) {
         let mut state = self.0.lock();
         state.open = state.open.saturating_sub(1);
         if (answer.is_err() || state.open == 0)
-            && let Some(sender) = state.sender.take()
+            && let Some(asker) = state.asker.take()
         {
             drop(state);
-            // Whoever does not wait any more needs no answer.
-            _ = sender.send(answer);
+            match asker {
+                // Whoever does not wait any more needs no answer.
+                Asker::Receipt(sender) => _ = sender.send(answer),
+                Asker::Call(call) => call(answer),
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::lane::{Step, What, content};
 use super::state::State;
 use super::store::Core;
 use crate::redis::{RedisError, Value};
-use crate::types::{ClientId, Event, Refusal, Seq};
+use crate::types::{ClientId, Event, NodeId, Refusal, Seq};
 
 /// The numbers of a script's answer.
 struct Written {
@@ -19,13 +19,18 @@ struct Written {
 
 enum Outcome {
     Written(Written),
-    Moved,
+    /// The client is this node's.
+    Moved(NodeId),
     /// Whether it was executed is not known, or it was surely not: either way what it may have appended is taken back.
     Failed(Refusal),
 }
 
 fn read(answer: Result<Value, RedisError>) -> Outcome {
     let numbers: Option<Vec<i64>> = match &answer {
+        Ok(Value::Array(values)) if values.first() == Some(&Value::Int(-1)) => {
+            let Some(Value::BulkString(owner)) = values.get(1) else { return Outcome::Failed(Refusal::StoreFailed) };
+            return Outcome::Moved(NodeId::new(String::from_utf8_lossy(owner)));
+        }
         Ok(Value::Array(values)) => {
             values.iter().map(|value| if let Value::Int(number) = value { Some(*number) } else { None }).collect()
         }
@@ -36,7 +41,6 @@ fn read(answer: Result<Value, RedisError>) -> Outcome {
         }
     };
     match numbers.as_deref() {
-        Some([-1]) => Outcome::Moved,
         Some([1, count, next, appends @ ..]) => {
             let (appends, _) = appends.as_chunks::<3>();
             let appends = appends.iter().map(|append| append.map(|number| number.cast_unsigned())).collect();
@@ -55,7 +59,7 @@ impl Core {
         let outcome = read(answer);
         let refusal = match &outcome {
             Outcome::Written(_) => None,
-            Outcome::Moved => Some(Refusal::Moved),
+            Outcome::Moved(owner) => return self.moved(client, owner.clone(), steps),
             Outcome::Failed(refusal) => Some(*refusal),
         };
         // Owners first: a publisher that hears that its message is stored may look for it.
@@ -78,32 +82,40 @@ impl Core {
             following.extend(step.commit.done(refusal.map_or(Ok(()), Err)));
         }
         let mut state = self.shared.state.lock();
-        state.steps += following.len();
-        state.bytes += following.iter().map(|(_, step)| step.bytes).sum::<usize>();
         let mut touched = vec![client.clone()];
-        for (client, step) in following {
-            state.lane(&client).waiting.push_back(step);
-            touched.push(client);
-        }
-        state.steps -= count;
-        state.bytes -= bytes;
-        let wakers = state.take_wakers();
+        touched.extend(state.enqueue(following));
+        let wakers = state.account_for(count, bytes);
         if state.steps == 0 {
             self.shared.idle.notify_all();
         }
         let batches = self.batches(&mut state, &touched);
-        if state.lanes.get(client).is_some_and(|lane| lane.is_forgettable()) {
-            state.lanes.remove(client);
-        }
+        self.forget_if_empty(&mut state, client);
         drop(state);
         wakers.into_iter().for_each(std::task::Waker::wake);
         self.send(batches);
+        self.pass_on(&touched);
+    }
+
+    fn forget_if_empty(&self, state: &mut State, client: &ClientId) {
+        let Some(lane) = state.lanes.get(client).filter(|lane| lane.is_forgettable()) else { return };
+        if lane.listed {
+            // Under the lock: should something be stored again, the name is added after this.
+            self.unlist(client, std::slice::from_ref(&self.node));
+        }
+        state.lanes.remove(client);
     }
 }
+
+/// In the place of a displaced seq: the entry was there already.
+const DOUBLE: u64 = (-1_i64).cast_unsigned();
 
 fn announce(steps: &[Step], appended: &[[u64; 3]], sizes: &mut Vec<(u64, u32)>) {
     let appends = steps.iter().filter_map(|step| if let What::Append(append) = &step.what { Some(append) } else { None });
     for (append, [seq, gone, size]) in appends.zip(appended) {
+        if *gone == DOUBLE {
+            append.owner.doubled(append.delivery.event.weight() as u64);
+            continue;
+        }
         if *gone > 0 {
             let weight = if *size > 0 { size_of::<Event>() as u64 + size } else { 0 };
             append.owner.displaced(Seq(*gone), weight);
@@ -128,6 +140,7 @@ fn settle(state: &mut State, client: &ClientId, steps: &[Step], outcome: Outcome
                 match &step.what {
                     What::Remove(seq) | What::Release(seq) => _ = lane.known.remove(&seq.0),
                     What::Delete | What::Clear => lane.known.clear(),
+                    What::HandedOver => lane.moving = false,
                     _ => {}
                 }
                 if matches!(step.what, What::Delete) && step.queue.is_some() {
@@ -145,11 +158,8 @@ fn settle(state: &mut State, client: &ClientId, steps: &[Step], outcome: Outcome
             lane.uncertain = false;
             lane.next = lane.queue.map(|_| written.next);
         }
-        Outcome::Moved => {
-            lane.moved = true;
-            lane.known.clear();
-            before = std::mem::take(&mut lane.count);
-        }
+        // Nothing of it was written: see `moved`.
+        Outcome::Moved(_) => {}
         Outcome::Failed(_) => lane.uncertain = true,
     }
     state.queued = (state.queued + after).saturating_sub(before);

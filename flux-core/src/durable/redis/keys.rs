@@ -4,8 +4,8 @@ use crate::redis::Keys;
 use crate::types::{ClientId, NodeId, TopicName};
 
 /// All of one client, in one slot.
-pub(super) fn of_client(keys: &Keys, client: &ClientId) -> [String; 5] {
-    ["session", "entries", "released", "received", "will"].map(|name| keys.key(client.as_str(), name))
+pub(super) fn of_client(keys: &Keys, client: &ClientId) -> [String; 6] {
+    ["session", "entries", "released", "received", "will", "moving"].map(|name| keys.key(client.as_str(), name))
 }
 
 pub(super) const ENTRIES: usize = 1;

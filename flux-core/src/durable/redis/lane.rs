@@ -8,7 +8,7 @@ use super::keys;
 use super::scripts::Scripts;
 use crate::bus::Append;
 use crate::redis::{Command, Keys};
-use crate::types::limits::{COMMIT_BATCH, COMMIT_FRAME_BYTES};
+use crate::types::limits::{COMMIT_BATCH, COMMIT_FRAME_BYTES, FORMER_OWNER_LIFE};
 use crate::types::{ClientId, Event, NodeId, QueueId, Seq};
 
 /// What is to be done for one client, and whose transaction asked for it.
@@ -30,12 +30,15 @@ pub(super) enum What {
     Clear,
     PutWill(Box<[u8]>),
     DeleteWill,
+    HandedOver,
 }
 
 /// The steps of one client: those that wait, and at most one batch under way.
 pub(super) struct Lane {
     /// 0: nobody claimed it, and this node may have it if nobody else has.
     pub epoch: u64,
+    /// The epoch that the last batch said.
+    pub said: u64,
     pub queue: Option<QueueId>,
     /// Of the last batch.
     number: u64,
@@ -46,9 +49,12 @@ pub(super) struct Lane {
     pub waiting: VecDeque<Step>,
     pub under_way: bool,
     /// Another node has it.
-    pub moved: bool,
+    pub moved: Option<NodeId>,
     /// It stands in the list of this node's clients.
     pub listed: bool,
+    pub has_will: bool,
+    /// It may get the same events from other nodes.
+    pub moving: bool,
     pub count: u64,
     /// Bytes of entries that this node knows, so that Redis need not read what it deletes.
     pub known: BTreeMap<u64, u32>,
@@ -59,13 +65,16 @@ impl Lane {
     pub(super) fn new(number: u64) -> Self {
         Lane {
             epoch: 0,
+            said: 0,
             queue: None,
             number,
             next: None,
             uncertain: false,
             waiting: VecDeque::new(),
             under_way: false,
-            moved: false,
+            moved: None,
+            has_will: false,
+            moving: false,
             listed: false,
             count: 0,
             known: BTreeMap::new(),
@@ -73,12 +82,17 @@ impl Lane {
     }
 
     pub(super) fn is_forgettable(&self) -> bool {
-        self.queue.is_none() && self.waiting.is_empty() && !self.under_way && !self.moved && self.epoch == 0
+        self.holds_nothing() && self.waiting.is_empty() && !self.under_way && self.moved.is_none()
+    }
+
+    /// Nothing is stored for the client.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.queue.is_none() && !self.has_will
     }
 
     /// The next batch, if none is under way.
     pub(super) fn take(&mut self) -> Option<Vec<Step>> {
-        if self.under_way || self.waiting.is_empty() {
+        if self.under_way || self.waiting.is_empty() || self.moved.is_some() {
             return None;
         }
         let mut bytes = 0;
@@ -98,8 +112,9 @@ impl Lane {
     /// The script that does `steps`.
     pub(super) fn script(&mut self, scripts: &Scripts, keys: &Keys, client: &ClientId, node: &NodeId, steps: &[Step]) -> Command {
         self.number += 1;
+        self.said = self.epoch;
         let mut command = Command::script(&scripts.write, &keys::of_client(keys, client));
-        command = command.arg(node.as_str()).arg(self.epoch).arg(self.number);
+        command = command.arg(node.as_str()).arg(self.epoch).arg(self.number).arg(FORMER_OWNER_LIFE.as_secs());
         let mut queue = None;
         for step in steps {
             if step.queue.is_some() && step.queue != queue {
@@ -119,7 +134,9 @@ impl Lane {
             What::Append(append) => {
                 let mut body = Vec::with_capacity(step.bytes);
                 encode_delivery(&append.delivery, &mut body);
-                command.arg("a").arg(content(&append.delivery.event)).arg(u8::from(append.displaces)).bytes(&body)
+                let id = append.delivery.event.id.0.to_be_bytes();
+                let id: &[u8] = if self.moving { &id } else { &[] };
+                command.arg("a").arg(content(&append.delivery.event)).arg(u8::from(append.displaces)).bytes(&body).bytes(id)
             }
             What::Remove(seq) => self.sized(command.arg("d"), *seq),
             What::Release(seq) => self.sized(command.arg("l"), *seq),
@@ -130,6 +147,7 @@ impl Lane {
             What::Clear => command.arg("c"),
             What::PutWill(record) => command.arg("w").bytes(record),
             What::DeleteWill => command.arg("v"),
+            What::HandedOver => command.arg("h"),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `commits` splits a transaction into steps of single clients; a `lane` gathers the steps of one client and sends them as one script,
 //! one at a time, so that they stay in order and what waits meanwhile goes together; `answers` tells owners and publishers.
+//! A client that another node has claimed is `moved`: what was appended is passed on.
 //! `reads` fetches entries, `claims` takes over what another node had.
 //!
 //! Invariant: a script writes only for the owner. Its first line compares owner and epoch, so a node that was taken for dead and wakes
@@ -15,6 +16,7 @@ mod claims;
 mod commits;
 mod keys;
 mod lane;
+mod moved;
 mod reads;
 mod scripts;
 mod state;

@@ -14,7 +14,7 @@ impl Core {
     pub(super) fn read(self: &Arc<Self>, queue: QueueId, from: Seq, messages: usize, bytes: usize) -> Reading<Vec<Entry>> {
         let state = self.shared.state.lock();
         let Some(client) = state.queues.get(&queue).cloned() else { return Reading::ready(Ok(Vec::new())) };
-        if state.lanes.get(&client).is_some_and(|lane| lane.moved) {
+        if state.lanes.get(&client).is_some_and(|lane| lane.moved.is_some()) {
             return Reading::ready(Err(StoreError::Moved));
         }
         drop(state);

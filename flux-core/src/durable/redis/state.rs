@@ -3,7 +3,7 @@ use std::task::{Context, Poll, Waker};
 use foldhash::{HashMap, HashMapExt};
 use parking_lot::{Condvar, Mutex};
 
-use super::lane::Lane;
+use super::lane::{Lane, Step};
 use crate::types::limits::COMMIT_QUEUE_BYTES;
 use crate::types::{ClientId, QueueId, Timestamp};
 
@@ -60,6 +60,25 @@ impl State {
             self.lanes.insert(client.clone(), Lane::new(self.first_number));
         }
         self.lanes.get_mut(client).expect("it was just put there")
+    }
+
+    /// Takes steps up behind what waits. Answers whose they are.
+    pub(super) fn enqueue(&mut self, steps: impl IntoIterator<Item = (ClientId, Step)>) -> Vec<ClientId> {
+        let mut touched = Vec::new();
+        for (client, step) in steps {
+            self.steps += 1;
+            self.bytes += step.bytes;
+            self.lane(&client).waiting.push_back(step);
+            touched.push(client);
+        }
+        touched
+    }
+
+    /// So many steps are done. Answers whom to wake.
+    pub(super) fn account_for(&mut self, steps: usize, bytes: usize) -> Vec<Waker> {
+        self.steps -= steps;
+        self.bytes -= bytes;
+        self.take_wakers()
     }
 
     pub(super) fn poll_room(&mut self, context: &Context<'_>) -> Poll<()> {

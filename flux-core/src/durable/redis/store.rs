@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use smallvec::SmallVec;
 
-use super::super::port::{Claimed, DurableStore, Entry, Operation, Reading, Recovered, StoreStats, Transaction};
+use super::super::port::{Claimed, DurableStore, Entry, Operation, Reading, Recovered, StoreStats, Transaction, Whereabouts};
 use super::commits::Commit;
 use super::keys;
 use super::lane::{Step, What};
@@ -79,7 +79,6 @@ impl Core {
         let append = |operation: &Operation| if let Operation::Append(append) = operation { Some(append.queue) } else { None };
         let owed: SmallVec<[QueueId; 4]> = transaction.operations.iter().filter_map(append).collect();
         let mut touched = Vec::new();
-        let mut refusal = Ok(());
         for operation in transaction.operations {
             let bytes = operation.weight();
             let (client, queue, what) = match operation {
@@ -104,14 +103,17 @@ impl Core {
                 state.queues.insert(queue, client.clone());
                 let lane = state.lane(&client);
                 if lane.queue != Some(queue) {
-                    (lane.queue, lane.next) = (Some(queue), None);
+                    (lane.queue, lane.next, lane.moving) = (Some(queue), None, false);
                 }
             }
+            let lane = state.lane(&client);
+            match &what {
+                What::PutWill(_) => lane.has_will = true,
+                What::DeleteWill => lane.has_will = false,
+                _ => {}
+            }
             let step = Step { queue, what, bytes, commit: commit.clone() };
-            if state.lane(&client).moved {
-                super::commits::retract(&step.what);
-                refusal = Err(Refusal::Moved);
-            } else if matches!(step.what, What::Mark(_)) && owed.iter().any(|owed| Some(*owed) != queue) {
+            if matches!(step.what, What::Mark(_)) && owed.iter().any(|owed| Some(*owed) != queue) {
                 commit.put_off(client, step);
             } else {
                 commit.expect();
@@ -124,21 +126,18 @@ impl Core {
         let batches = self.batches(&mut state, &touched);
         drop(state);
         self.send(batches);
-        let following = commit.done(refusal);
-        if !following.is_empty() {
-            let mut state = self.shared.state.lock();
-            let mut touched = Vec::new();
-            for (client, step) in following {
-                state.steps += 1;
-                state.bytes += step.bytes;
-                state.lane(&client).waiting.push_back(step);
-                touched.push(client);
-            }
-            let batches = self.batches(&mut state, &touched);
-            drop(state);
-            self.send(batches);
-        }
+        self.pass_on(&touched);
+        self.step_done(&commit, Ok(()));
         receipt
+    }
+
+    /// Takes the client out of the lists of nodes that have nothing of it any more.
+    pub(super) fn unlist(&self, client: &ClientId, nodes: &[NodeId]) {
+        for node in nodes {
+            let remove = Command::new("SREM").key(keys::clients_of(self.redis.keys(), node)).arg(client.as_str());
+            // A name too many is looked at in vain once, no more.
+            self.redis.send(remove.repeatable(), Reply::Ignored);
+        }
     }
 
     /// Names the client among this node's before anything of it is stored, so that whoever adopts from this node finds it.
@@ -172,6 +171,7 @@ fn step_of(operation: Operation, state: &State) -> Option<(ClientId, Option<Queu
         Operation::ForgetReceived { queue, packet_id } => (queue, What::Forget(packet_id)),
         Operation::DeleteSession { queue } => (queue, What::Delete),
         Operation::ClearQueue { queue } => (queue, What::Clear),
+        Operation::HandedOver { queue } => (queue, What::HandedOver),
         Operation::PutRetained { .. } | Operation::DeleteRetained { .. } => return None,
     };
     Some((state.queues.get(&queue)?.clone(), Some(queue), what))
@@ -213,6 +213,30 @@ impl DurableStore for RedisStore {
     fn adopt(&self, client: &ClientId, node: &NodeId) -> Reading<Claimed> {
         let (core, client, node) = (self.0.clone(), client.clone(), node.clone());
         Reading::later(async move { core.claim(client, Some(&node)).await })
+    }
+
+    fn whereabouts(&self, client: &ClientId) -> Reading<Option<Whereabouts>> {
+        let (core, client) = (self.0.clone(), client.clone());
+        Reading::later(async move { core.whereabouts(client).await })
+    }
+
+    fn unlist(&self, client: &ClientId, nodes: &[NodeId]) {
+        self.0.unlist(client, nodes);
+    }
+
+    fn let_go(&self, client: &ClientId) {
+        let mut state = self.0.shared.state.lock();
+        let Some(lane) = state.lanes.get(client) else { return };
+        if lane.moved.is_none() || lane.under_way || !lane.waiting.is_empty() {
+            return;
+        }
+        let queue = lane.queue;
+        state.lanes.remove(client);
+        queue.map(|queue| state.queues.remove(&queue));
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn stats(&self) -> StoreStats {

@@ -1,19 +1,21 @@
 -- One batch for one client: all of it, or nothing because the client is another node's.
--- KEYS: session (hash), entries (stream), released (sorted set), received (set), will (hash)
--- ARGV: node, epoch (0: none was claimed), number of the batch, then operations
+-- KEYS: session (hash), entries (stream), released (sorted set), received (set), will (hash),
+-- moving (set: ids of events appended while the session moves)
+-- ARGV: node, epoch (0: none was claimed), number of the batch, seconds that an owner of nothing is remembered, then operations
 -- Session: o owner, p epoch, q queue, r record, n next seq, b bytes and c number of entries,
--- t and a: number and answer of the last batch
--- Answer: 1, entries in the queue, next seq, and three numbers for each append: its seq (0: nobody is owed it), seq and bytes of what it displaced
-local session, entries, released, received, will = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+-- s: nodes that had it before and may still have messages for it, t and a: number and answer of the last batch
+-- Answer: -1 and the owner, where that is another node; else 1, entries in the queue, next seq, and three numbers for each append: its seq (0: nobody is owed it), seq and bytes of what it
+-- displaced (-1 and 0: it was there already)
+local session, entries, released, received, will, moving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local node, epoch, number = ARGV[1], ARGV[2], ARGV[3]
 local known = redis.call('HMGET', session, 'o', 'p', 'q', 'n', 'b', 'c', 't')
 if known[1] and (known[1] ~= node or (epoch ~= '0' and known[2] ~= epoch)) then
-    return {-1}
+    return {-1, known[1]}
 end
 -- Its answer was lost, and it comes again.
 if known[7] == number then
     local answer = {}
-    for part in string.gmatch(redis.call('HGET', session, 'a'), '%d+') do
+    for part in string.gmatch(redis.call('HGET', session, 'a'), '-?%d+') do
         answer[#answer + 1] = tonumber(part)
     end
     return answer
@@ -37,6 +39,9 @@ local function own()
     if not known[1] then
         known[1] = node
         redis.call('HSET', session, 'o', node, 'p', epoch)
+        redis.call('PERSIST', session)
+    elseif not queue then
+        redis.call('PERSIST', session)
     end
 end
 
@@ -72,7 +77,17 @@ local function take(seq, size)
     return gone
 end
 
-local at = 4
+-- While a session moves, events for it come from the node that has it and from those that had it.
+local function is_double(event)
+    if event == '' or redis.call('SCARD', moving) >= 65536 then
+        return false
+    end
+    local new = redis.call('SADD', moving, event) == 1
+    redis.call('EXPIRE', moving, ARGV[4])
+    return not new
+end
+
+local at = 5
 while at <= #ARGV do
     local operation = ARGV[at]
     if operation == 'q' then -- queue: what follows concerns this one
@@ -88,9 +103,11 @@ while at <= #ARGV do
             following = from
         end
         at = at + 2
-    elseif operation == 'a' then -- bytes, displaces, delivery
+    elseif operation == 'a' then -- bytes, displaces, delivery, id of the event where it may come from several nodes
         local seq, gone, size = 0, 0, 0
-        if exists then
+        if exists and is_double(ARGV[at + 4]) then
+            gone = -1
+        elseif exists then
             if ARGV[at + 2] == '1' then
                 gone, size = displace()
             end
@@ -101,7 +118,7 @@ while at <= #ARGV do
         appended[#appended + 1] = seq
         appended[#appended + 1] = gone
         appended[#appended + 1] = size
-        at = at + 4
+        at = at + 5
     elseif operation == 'd' then -- seq, bytes
         if exists and not take(ARGV[at + 1], ARGV[at + 2]) then
             count = count - redis.call('ZREM', released, ARGV[at + 1])
@@ -125,7 +142,7 @@ while at <= #ARGV do
     elseif operation == 's' then -- queue, record
         own()
         if queue ~= ARGV[at + 1] then
-            redis.call('DEL', entries, released, received)
+            redis.call('DEL', entries, released, received, moving)
             queue, following, bytes, count = ARGV[at + 1], 1, 0, 0
         end
         exists = true
@@ -133,8 +150,8 @@ while at <= #ARGV do
         at = at + 3
     elseif operation == 'x' then -- the session ends
         if exists then
-            redis.call('DEL', entries, released, received)
-            redis.call('HDEL', session, 'q', 'r', 'n', 'b', 'c', 't', 'a')
+            redis.call('DEL', entries, released, received, moving)
+            redis.call('HDEL', session, 'q', 'r', 'n', 'b', 'c', 's', 't', 'a')
             exists, queue, following, bytes, count = false, false, 1, 0, 0
         end
         at = at + 1
@@ -142,6 +159,12 @@ while at <= #ARGV do
         if exists then
             redis.call('DEL', entries, released, received)
             bytes, count = 0, 0
+        end
+        at = at + 1
+    elseif operation == 'h' then -- no other node has messages for it any more
+        if exists then
+            redis.call('HDEL', session, 's')
+            redis.call('DEL', moving)
         end
         at = at + 1
     elseif operation == 'w' then -- will
@@ -162,7 +185,12 @@ for place, value in ipairs(appended) do
 end
 if queue then
     redis.call('HSET', session, 'n', following, 'b', bytes, 'c', count, 't', number, 'a', table.concat(answer, ','))
-elseif epoch == '0' and redis.call('EXISTS', will) == 0 then
-    redis.call('DEL', session)
+elseif redis.call('EXISTS', will) == 0 then
+    if epoch == '0' then
+        redis.call('DEL', session)
+    else
+        -- For a while, so that whoever had it before is refused and does not bring it back.
+        redis.call('EXPIRE', session, ARGV[4])
+    end
 end
 return answer

@@ -1,0 +1,191 @@
+use std::collections::VecDeque;
+
+use foldhash::HashSet;
+
+use crate::bus::Append;
+use crate::bus::distributed::lane_of;
+use crate::receipt::ReceiptSender;
+use crate::types::{EventId, NodeId, limits};
+
+/// What a session that has come from other nodes must watch until these have passed on all that they still had for it. Pure.
+///
+/// Each lane by itself: events of one publisher that come directly wait until the nodes that had the session have passed on what they
+/// got before; what comes both ways is taken once.
+pub struct Hold {
+    epoch: u64,
+    lanes: Vec<Lane>,
+    bytes: usize,
+    count: usize,
+    seen: Recent,
+}
+
+#[derive(Default)]
+struct Lane {
+    /// What other nodes send here was sent to the former nodes, too, and comes from these.
+    covered: bool,
+    /// Nodes that have not passed on all of it.
+    awaited: Vec<NodeId>,
+    /// Nobody waits for them any more, for what that means to the order.
+    given_up: bool,
+    held: VecDeque<Held>,
+    /// Some that were held are just being handed to the store: what comes now goes behind them.
+    releasing: bool,
+}
+
+/// An event that waits.
+pub struct Held {
+    pub append: Append,
+    pub sender: ReceiptSender,
+}
+
+/// What becomes of an event that comes directly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direct {
+    Take,
+    Wait,
+    /// It came already, or comes another way.
+    Double,
+}
+
+impl Hold {
+    /// `epoch` is that of the claim; `sources` have had the session before it.
+    pub fn new(epoch: u64, lanes: usize, sources: &[NodeId]) -> Self {
+        let lane = || Lane { covered: !sources.is_empty(), awaited: sources.to_vec(), ..Lane::default() };
+        Hold {
+            epoch,
+            lanes: std::iter::repeat_with(lane).take(lanes.max(1)).collect(),
+            bytes: 0,
+            count: 0,
+            seen: Recent::default(),
+        }
+    }
+
+    /// What the hold before this one knew and kept.
+    pub fn succeed(&mut self, mut before: Hold) {
+        let held = before.abandon();
+        self.seen = before.seen;
+        held.into_iter().for_each(|held| self.keep(held));
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn lane_of(&self, publisher: &str) -> usize {
+        lane_of(publisher, self.lanes.len())
+    }
+
+    /// An event of this weight has come directly.
+    pub fn direct(&mut self, id: EventId, publisher: &str, weight: usize, from_elsewhere: bool) -> Direct {
+        let covered = from_elsewhere && self.lanes[self.lane_of(publisher)].covered;
+        if covered || self.seen.contains(id) {
+            return Direct::Double;
+        }
+        let full = self.count >= limits::HELD_EVENTS || self.bytes + weight > limits::HANDOVER_BYTES;
+        let lane = self.lane_of(publisher);
+        let lane = &mut self.lanes[lane];
+        // Once it has begun to wait, all behind it waits: also when there is no room for more.
+        let passes = lane.is_free() || (lane.given_up && lane.held.is_empty() && !lane.releasing);
+        if !passes && (!full || !lane.held.is_empty()) {
+            return Direct::Wait;
+        }
+        self.seen.insert(id);
+        Direct::Take
+    }
+
+    /// `true` the first time.
+    pub fn passed_on(&mut self, id: EventId) -> bool {
+        self.seen.insert(id)
+    }
+
+    /// After [`Direct::Wait`].
+    pub fn keep(&mut self, held: Held) {
+        let event = &held.append.delivery.event;
+        self.bytes += event.weight();
+        self.count += 1;
+        let lane = self.lane_of(event.publisher.as_str());
+        self.lanes[lane].held.push_back(held);
+        if self.count > limits::HELD_EVENTS || self.bytes > limits::HANDOVER_BYTES {
+            self.give_up();
+        }
+    }
+
+    /// What other nodes send here from now on in this lane may come only here.
+    pub fn uncover(&mut self, lane: usize) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.covered = false;
+        }
+    }
+
+    /// `source` has passed on all that it had in this lane.
+    pub fn finished(&mut self, source: &NodeId, lane: usize) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.awaited.retain(|awaited| awaited != source);
+        }
+    }
+
+    /// Nothing waits any longer: what comes late is still taken once, but behind.
+    pub fn give_up(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| lane.given_up = true);
+    }
+
+    /// Whether all nodes have passed on everything.
+    pub fn is_over(&self) -> bool {
+        self.lanes.iter().all(Lane::is_free)
+    }
+
+    /// What waits no longer, in order. Call it until it answers nothing: what comes meanwhile waits behind what was answered.
+    pub fn release(&mut self) -> Vec<Held> {
+        let mut released = Vec::new();
+        for lane in &mut self.lanes {
+            lane.releasing = false;
+            if lane.awaited.is_empty() || lane.given_up {
+                lane.releasing = !lane.held.is_empty();
+                released.extend(lane.held.drain(..));
+            }
+        }
+        self.count -= released.len();
+        self.bytes -= released.iter().map(|held| held.append.delivery.event.weight()).sum::<usize>();
+        released
+    }
+
+    /// Whether a released event has to be taken: not if it was passed on meanwhile.
+    pub fn is_new(&mut self, id: EventId) -> bool {
+        self.seen.insert(id)
+    }
+
+    /// Everything that waits: the session is on its way to yet another node.
+    pub fn abandon(&mut self) -> Vec<Held> {
+        (self.count, self.bytes) = (0, 0);
+        self.lanes.iter_mut().flat_map(|lane| lane.held.drain(..)).collect()
+    }
+}
+
+impl Lane {
+    fn is_free(&self) -> bool {
+        self.awaited.is_empty() && self.held.is_empty() && !self.releasing
+    }
+}
+
+/// The last events, at least so many as [`limits::HANDOVER_SEEN`].
+#[derive(Default)]
+struct Recent {
+    recent: HashSet<u128>,
+    before: HashSet<u128>,
+}
+
+impl Recent {
+    fn contains(&self, id: EventId) -> bool {
+        self.recent.contains(&id.0) || self.before.contains(&id.0)
+    }
+
+    fn insert(&mut self, id: EventId) -> bool {
+        if self.before.contains(&id.0) || !self.recent.insert(id.0) {
+            return false;
+        }
+        if self.recent.len() >= limits::HANDOVER_SEEN {
+            self.before = std::mem::take(&mut self.recent);
+        }
+        true
+    }
+}

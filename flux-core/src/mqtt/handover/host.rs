@@ -1,0 +1,33 @@
+use std::sync::{Arc, Weak};
+
+use super::super::server::Server;
+use crate::bus::distributed::{Mark, SessionHost, Word};
+use crate::receipt::Receipt;
+use crate::types::{ClientId, Event, NodeId, Refusal, Subscription};
+
+/// The server, as the bus knows it.
+pub struct Host(Weak<Server>);
+
+impl Host {
+    pub fn new(server: &Arc<Server>) -> Arc<Self> {
+        Arc::new(Host(Arc::downgrade(server)))
+    }
+}
+
+impl SessionHost for Host {
+    fn reach(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Receipt {
+        match self.0.upgrade() {
+            Some(server) => server.reach(client, event, group),
+            None => Receipt::refused(Refusal::ShuttingDown),
+        }
+    }
+
+    fn hear(&self, client: &ClientId, mark: Mark) {
+        let Some(server) = self.0.upgrade() else { return };
+        match mark.word {
+            Word::Known => server.hear_known(client, mark.lane, mark.epoch),
+            Word::Mine => server.hear_claimed(client, mark),
+            Word::PassedOn => server.hear_passed_on(client, NodeId::new(mark.node.as_str()), mark.lane, mark.epoch),
+        }
+    }
+}

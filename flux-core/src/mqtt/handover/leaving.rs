@@ -1,0 +1,142 @@
+//! The node that a session leaves.
+
+use std::sync::Arc;
+
+use super::super::mailbox::{Command, Elsewhere};
+use super::super::server::Server;
+use super::super::session::Session;
+use super::{Left, Searched};
+use crate::bus::Answer;
+use crate::bus::distributed::{Mark, Word};
+use crate::durable::Operation;
+use crate::types::{ClientId, Delivery, NodeId, Refusal, limits};
+
+impl Server {
+    /// Another node has claimed the client's session: what this node has of it goes, without a word to the store.
+    pub fn has_left(&self, client: &ClientId) {
+        if let Some(profile) = self.sessions.profile(client.as_str()) {
+            profile.leave();
+        }
+        if self.sessions.command(client.as_str(), Command::TakenOver) {
+            // Its connection lets go of it.
+            return;
+        }
+        if let Some(mut reservation) = self.sessions.take_parked_if(client.as_str(), |session| session.queue.is_some()) {
+            if let Some(session) = reservation.session().take() {
+                self.let_leave(session);
+            }
+            reservation.remove();
+        }
+    }
+
+    /// Keeps of a session that has left what passes on events that still come here.
+    #[expect(clippy::boxed_local, reason = "sessions live in boxes: taking one out would copy it")]
+    pub fn let_leave(&self, session: Box<Session>) {
+        let profile = session.profile.clone();
+        let subscriptions = std::mem::take(&mut *profile.subscriptions.lock());
+        self.metrics.subscriptions.sub(subscriptions.len() as u64);
+        self.metrics.sessions.sub(1);
+        if session.queue.is_none() {
+            for subscription in subscriptions.keys() {
+                self.bus.unsubscribe(subscription, profile.mailbox.subscriber());
+            }
+            return;
+        }
+        self.metrics.durable_sessions.sub(1);
+        let lanes = self.member.as_ref().map_or(1, |member| member.lanes());
+        let left = Left { mailbox: profile.mailbox.clone(), subscriptions, epoch: 0, passed_on: vec![false; lanes] };
+        self.handovers.left.lock().insert(profile.client.clone(), left);
+        // What waited here for a former node is for the next one now.
+        self.hand_to_store(profile.mailbox.abandon_handover());
+        self.handovers.progress.notify_waiters();
+        tracing::debug!(client_id = %profile.client, "a session has left to another node");
+    }
+
+    /// The new node says that all know: what came before goes to it, then it hears so.
+    pub(super) fn hear_claimed(self: &Arc<Self>, client: &ClientId, mark: Mark) {
+        let (server, client) = (self.clone(), client.clone());
+        self.spawn_handover("session leaving", async move { server.finish_lane(&client, mark).await });
+    }
+
+    async fn finish_lane(self: &Arc<Self>, client: &ClientId, mark: Mark) {
+        let Some(member) = &self.member else { return };
+        let to = NodeId::new(mark.node.as_str());
+        match self.store.whereabouts(client).await {
+            // A word from before the session came back, or went on: who has it now gives its own.
+            Ok(Some(now)) if now.epoch != mark.epoch || now.node != to => return,
+            Ok(Some(_)) => self.has_left(client),
+            // It has ended meanwhile.
+            Ok(None) => {}
+            Err(problem) => return tracing::warn!(client_id = %client, %problem, "a session that has left cannot be looked for"),
+        }
+        while self.sessions.profile(client.as_str()).is_some_and(|profile| profile.has_left()) {
+            tokio::time::sleep(limits::HANDOVER_LOOK).await;
+        }
+        while self.is_searched(client) {
+            tokio::time::sleep(limits::HANDOVER_LOOK).await;
+        }
+        let queue = self.handovers.left.lock().get(client).and_then(|left| left.mailbox.queue());
+        if let Some(queue) = queue {
+            // Goes behind all that was appended before, and is refused behind it.
+            _ = self.commit(Operation::ForgetReceived { queue, packet_id: 0 }).await;
+        }
+        let echo = Mark { word: Word::PassedOn, node: member.node().to_string(), ..mark.clone() };
+        while member.mark(client, &to, &echo).await.is_err() {
+            tokio::time::sleep(limits::HANDOVER_LOOK).await;
+        }
+        self.passed_on(client, &mark);
+    }
+
+    /// Nothing is left to pass on once that is said of every lane.
+    fn passed_on(&self, client: &ClientId, mark: &Mark) {
+        let mut all = self.handovers.left.lock();
+        let Some(left) = all.get_mut(client) else { return };
+        if left.epoch != mark.epoch {
+            left.epoch = mark.epoch;
+            left.passed_on.fill(false);
+        }
+        if let Some(lane) = left.passed_on.get_mut(mark.lane) {
+            *lane = true;
+        }
+        if !left.passed_on.iter().all(|lane| *lane) {
+            return;
+        }
+        let Some(left) = all.remove(client) else { return };
+        drop(all);
+        self.forget(client, &left);
+    }
+
+    pub(super) fn forget(&self, client: &ClientId, left: &Left) {
+        for subscription in left.subscriptions.keys() {
+            self.bus.unsubscribe(subscription, left.mailbox.subscriber());
+        }
+        self.metrics.handed_over.add(left.mailbox.depth().queue_entries);
+        self.store.let_go(client);
+    }
+
+    /// A task that ends with the node.
+    pub(super) fn spawn_handover(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = self.tasks.shutdown().clone();
+        self.tasks.spawn(name, async move {
+            tokio::select! {
+                () = work => {}
+                () = shutdown.requested() => {}
+            }
+        });
+    }
+}
+
+impl Elsewhere for Server {
+    fn pass_on(&self, client: &ClientId, to: &NodeId, delivery: Delivery, answer: Answer) {
+        if *to == self.settings.node {
+            return self.give_back(client, delivery, answer);
+        }
+        let Some(member) = &self.member else { return answer(Err(Refusal::Moved)) };
+        self.has_left(client);
+        let Delivery { event, shared, .. } = delivery;
+        if member.knows(to) && !self.is_searched(client) {
+            return member.forward(client, &event, shared.as_ref(), to, answer);
+        }
+        self.search(client, Searched { event, group: shared, answer });
+    }
+}

@@ -1,0 +1,120 @@
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use flux_core::testing::TestNode;
+use flux_core::testing::redis::TestRedis;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::wire::encode::{PUBACK, PUBCOMP, PUBREC};
+use crate::wire::{Client, Connect, Packet, Publish};
+
+/// Nodes that share a Redis, each in a runtime of its own, so that it can be killed.
+pub struct Cluster {
+    pub redis: TestRedis,
+    nodes: Vec<Option<Apart>>,
+}
+
+struct Apart {
+    runtime: Option<Runtime>,
+    node: Option<TestNode>,
+    address: SocketAddr,
+}
+
+impl Cluster {
+    pub async fn of(count: usize) -> Self {
+        let mut cluster = Cluster { redis: TestRedis::start(), nodes: Vec::new() };
+        for _ in 0..count {
+            cluster.nodes.push(None);
+        }
+        for index in 0..count {
+            cluster.start(index).await;
+        }
+        cluster
+    }
+
+    pub async fn start(&mut self, index: usize) {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
+        let url = self.redis.url();
+        let id = format!("n{}", index + 1);
+        let started = runtime.spawn(async move {
+            let keys = [
+                ("node.id", id.as_str()),
+                ("bus.kind", "hybrid"),
+                ("redis.url", url.as_str()),
+                ("cluster.name", "moving"),
+                ("durability.store", "redis"),
+            ];
+            TestNode::with(&keys).await
+        });
+        let node = started.await.expect("it starts");
+        let address = node.mqtt_address();
+        self.nodes[index] = Some(Apart { runtime: Some(runtime), node: Some(node), address });
+    }
+
+    pub fn address(&self, index: usize) -> SocketAddr {
+        self.nodes[index].as_ref().expect("it runs").address
+    }
+
+    /// As `kill -9`: its tasks end where they are, its sockets close, nobody is told.
+    pub fn kill(&mut self, index: usize) {
+        drop(self.nodes[index].take().expect("it runs"));
+    }
+
+    pub async fn stop(&mut self, index: usize) {
+        let mut apart = self.nodes[index].take().expect("it runs");
+        let mut node = apart.node.take().expect("it runs");
+        let stopped = apart.runtime.as_ref().expect("it runs").spawn(async move { node.stop().await });
+        stopped.await.expect("it stops");
+    }
+
+    pub async fn connect(&self, index: usize, connect: Connect) -> Client {
+        Client::connect(self.address(index), connect).await
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pub fn number(publish: &Publish) -> u32 {
+    publish.text().parse().expect("a number")
+}
+
+/// A client's own half of QoS 2, which outlives its connections.
+#[derive(Default)]
+pub struct Receiver {
+    unreleased: BTreeSet<u16>,
+    ready: VecDeque<Publish>,
+}
+
+impl Receiver {
+    /// The next message, each of QoS 2 once.
+    pub async fn receive(&mut self, client: &mut Client) -> Publish {
+        loop {
+            if let Some(publish) = self.ready.pop_front() {
+                return publish;
+            }
+            match client.packet().await {
+                Packet::Publish(publish) if publish.qos == 1 => {
+                    client.send_ack(PUBACK, publish.id).await;
+                    self.ready.push_back(publish);
+                }
+                Packet::Publish(publish) => {
+                    client.send_ack(PUBREC, publish.id).await;
+                    if self.unreleased.insert(publish.id) {
+                        self.ready.push_back(publish);
+                    }
+                }
+                Packet::PubRel(ack) => {
+                    client.send_ack(PUBCOMP, ack.id).await;
+                    self.unreleased.remove(&ack.id);
+                }
+                other => panic!("a message was expected, not {other:?}"),
+            }
+        }
+    }
+}
