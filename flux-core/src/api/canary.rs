@@ -32,6 +32,8 @@ pub struct CanaryWay {
     /// Had not arrived five seconds after the other copy.
     pub missing: u64,
     /// From publishing to arriving at the other node, by the clocks of both: good for comparing the two kinds.
+    pub mean_seconds: Option<f64>,
+    /// The upper bound of the class that it is in; each is at most a third wide.
     pub p50_seconds: Option<f64>,
     pub p99_seconds: Option<f64>,
 }

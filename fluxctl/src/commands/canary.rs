@@ -2,7 +2,7 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use flux_core::api::{BusCanary, BusInfo, CanaryRole, CanaryWay, SetBusCanary};
 use flux_core::client::Client;
-use flux_core::output::{Cell, Column, Document, Resource, Tone};
+use flux_core::output::{Cell, Column, Document, Resource, Tone, count};
 
 use super::change::{Change, make};
 use super::dry::{self, Difference};
@@ -191,13 +191,13 @@ fn setting(bus: &BusInfo, kind: &str, percent: u8) -> Result<Option<Difference>,
 
 /// What speaks against it. `--force` overrules all of it.
 fn promotable(bus: &BusInfo, canary: &BusCanary, force: bool) -> Result<(), Failure> {
-    let BusCanary { current, candidate, .. } = canary;
+    let BusCanary { current, candidate, alike, .. } = canary;
     let promises_less = candidate.kind == "pubsub" && bus.at_least_once;
     let objection = if promises_less {
         format!("{} loses what nobody listens to, and {} does not", candidate.kind, current.kind)
     } else if candidate.missing > 0 {
         format!("{} has lost {} of {} messages", candidate.kind, candidate.missing, current.arrived)
-    } else if candidate.arrived == 0 {
+    } else if candidate.arrived + alike == 0 {
         format!("{} has carried no message yet", candidate.kind)
     } else {
         return Ok(());
@@ -237,6 +237,7 @@ impl Resource for Ways {
                 missing => Cell::word(missing.to_string(), Tone::Bad),
             }),
             Self::wide("SPARED", |way| Cell::Count(way.spared)),
+            Self::column("MEAN", |way| Cell::maybe(way.mean_seconds, |seconds| Cell::text(milliseconds(seconds)))),
             Self::column("MEDIAN", |way| Cell::maybe(way.p50_seconds, |seconds| Cell::text(milliseconds(seconds)))),
             Self::column("TAIL", |way| Cell::maybe(way.p99_seconds, |seconds| Cell::text(milliseconds(seconds)))),
         ]
@@ -250,10 +251,10 @@ impl Resource for Ways {
 /// Of one of the two, for the list of all that a bus has to tell.
 pub fn line(canary: &BusCanary, role: CanaryRole) -> String {
     let way = if role == CanaryRole::Current { &canary.current } else { &canary.candidate };
-    let times = way.p50_seconds.zip(way.p99_seconds);
-    let times = times.map(|(median, tail)| format!(", median {}, tail {}", milliseconds(median), milliseconds(tail)));
-    let CanaryWay { kind, sent, arrived, first, missing, .. } = way;
-    format!("{kind}: {sent} sent, {arrived} arrived, {first} first, {missing} missing{}", times.unwrap_or_default())
+    let times = [("mean", way.mean_seconds), ("median", way.p50_seconds), ("tail", way.p99_seconds)];
+    let times = times.map(|(name, time)| time.map_or_else(String::new, |time| format!(", {name} {}", milliseconds(time))));
+    let [sent, arrived, first, missing] = [way.sent, way.arrived, way.first, way.missing].map(count);
+    format!("{}: {sent} sent, {arrived} arrived, {first} first, {missing} missing{}", way.kind, times.concat())
 }
 
 pub fn milliseconds(seconds: f64) -> String {
@@ -266,7 +267,8 @@ mod tests {
 
     fn way(role: CanaryRole, kind: &str, arrived: u64, missing: u64) -> CanaryWay {
         let (kind, sent) = (kind.to_owned(), arrived + missing);
-        CanaryWay { role, kind, sent, spared: 0, arrived, first: 0, missing, p50_seconds: Some(0.0004), p99_seconds: Some(0.002) }
+        let [mean_seconds, p50_seconds, p99_seconds] = [0.0005, 0.0004, 0.002].map(Some);
+        CanaryWay { role, kind, sent, spared: 0, arrived, first: 0, missing, mean_seconds, p50_seconds, p99_seconds }
     }
 
     fn canary(current: &str, candidate: &str, arrived: u64, missing: u64) -> (BusInfo, BusCanary) {
@@ -304,6 +306,8 @@ mod tests {
         assert_eq!(cause("pubsub", "hybrid", 9, 1), refused("hybrid has lost 1 of 10 messages"));
         assert_eq!(cause("pubsub", "hybrid", 0, 0), refused("hybrid has carried no message yet"));
         assert_eq!(cause("streams", "pubsub", 10, 0), refused("pubsub loses what nobody listens to, and streams does not"));
+        let (bus, canary) = canary("hybrid", "streams", 0, 0);
+        assert_eq!(promotable(&bus, &BusCanary { alike: 7, ..canary }, false), Ok(()), "it carries them as the present one does");
     }
 
     #[test]
@@ -320,8 +324,8 @@ mod tests {
 
     #[test]
     fn a_line_tells_all_of_one_kind() {
-        let (_, canary) = canary("pubsub", "hybrid", 9, 1);
-        let expected = "hybrid: 10 sent, 9 arrived, 0 first, 1 missing, median 0.40 ms, tail 2.00 ms";
+        let (_, canary) = canary("pubsub", "hybrid", 8_999, 1);
+        let expected = "hybrid: 9,000 sent, 8,999 arrived, 0 first, 1 missing, mean 0.50 ms, median 0.40 ms, tail 2.00 ms";
         assert_eq!(line(&canary, CanaryRole::Candidate), expected);
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use flux_core::api::{Alarm, DurableInfo, Health, Node, NodeList, NodeState, Ready, RedisInfo, Severity};
+use flux_core::api::{Alarm, BusInfo, DurableInfo, Health, Node, NodeList, NodeState, Ready, RedisInfo, Severity};
 use flux_core::output::{bytes, count, quantity};
 use flux_core::types::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::bus_checks;
 use super::exposure;
 use super::redis_checks;
 use crate::failure::{Exit, Failure};
@@ -80,6 +81,7 @@ pub struct Details {
     pub now: Timestamp,
     pub slack: Duration,
     pub store: DurableInfo,
+    pub bus: BusInfo,
     /// `None`: the server is of a version that does not tell.
     pub redis: Option<RedisInfo>,
     pub alarms: Vec<Alarm>,
@@ -189,6 +191,7 @@ impl Report {
         }
         self.store(&details.store);
         self.durability(details);
+        bus_checks::look(self, &details.bus, details.config.get("bus.kind").and_then(Value::as_str));
         if let Some(redis) = &details.redis {
             redis_checks::look(self, redis);
         }

@@ -7,6 +7,7 @@ struct Story {
     node: Value,
     store: Value,
     redis: Value,
+    bus: Value,
     alarms: Value,
     config: Value,
     url: &'static str,
@@ -30,7 +31,19 @@ impl Story {
             "security.users": {}, "security.password_file": null, "mqtt.allow_anonymous": "auto", "http.token": null});
         let url = "http://127.0.0.1:3000";
         let redis = json!({"used": false, "servers": []});
-        Story { node, store, redis, alarms: json!([]), config, url, version: env!("CARGO_PKG_VERSION"), now: Timestamp(100_500) }
+        let bus = json!({"kind": "memory", "at_least_once": true, "crosses_nodes": false, "published": 0, "delivered": 0, "dropped": 0,
+            "subscriptions": 0, "subscribers": 0, "shared_groups": 0});
+        Story {
+            node,
+            store,
+            redis,
+            bus,
+            alarms: json!([]),
+            config,
+            url,
+            version: env!("CARGO_PKG_VERSION"),
+            now: Timestamp(100_500),
+        }
     }
 
     fn checks(self) -> Vec<Check> {
@@ -43,6 +56,7 @@ impl Story {
             slack: Duration::from_secs(1),
             store: serde_json::from_value(self.store).expect(read),
             redis: serde_json::from_value(self.redis).expect(read),
+            bus: serde_json::from_value(self.bus).expect(read),
             alarms: serde_json::from_value(self.alarms).expect(read),
             config: serde_json::from_value(self.config).expect(read),
         };
@@ -197,4 +211,37 @@ fn a_redis_that_is_set_up_badly_or_away_is_found() {
         story.redis["health"]["error"] = json!("broken");
     };
     assert_eq!(finding(lost), is("redis", Level::Critical));
+}
+
+/// A hybrid bus of two nodes, with a candidate beside it that has lost so much, as the bus itself has.
+fn hybrid(candidate_lost: u64, bus_lost: u64) -> impl FnOnce(&mut Story) {
+    let way = |role: &str, kind: &str, missing: u64| json!({"role": role, "kind": kind, "sent": 100, "spared": 0, "arrived": 100 - missing, "first": 0, "missing": missing});
+    let canary = json!({"percent": 5, "nodes": 2, "alike": 0, "current": way("current", "hybrid", bus_lost),
+        "candidate": way("candidate", "streams", candidate_lost)});
+    let peer = json!({"id": "n2", "state": "ready", "version": "0.1.0", "http": ""});
+    let health = redis(json!([]))["health"].clone();
+    let mut cluster = json!({"name": "test", "node": "n1", "connected": true, "peers": [peer], "inboxes": [], "routes": 0, "held": 0,
+        "messages_out": 0, "batches_out": 0, "messages_in": 0, "batches_in": 0, "doubles": 0, "dropped_out": 0, "redis": health});
+    cluster["canary"] = canary;
+    move |story| {
+        story.bus["kind"] = json!("hybrid");
+        story.bus["cluster"] = cluster;
+        story.config["bus.kind"] = json!("hybrid");
+    }
+}
+
+#[test]
+fn a_bus_that_is_not_the_configured_one_and_what_a_canary_loses_are_found() {
+    let mut well = Story::begin();
+    hybrid(0, 0)(&mut well);
+    let rows: Vec<String> = well.checks().into_iter().map(|check| format!("{} {}", check.check, check.detail)).collect();
+    assert!(rows.contains(&"bus hybrid, 1 other node".to_owned()), "{rows:?}");
+    assert!(rows.contains(&"canary streams beside, for 5 % of the topics: 100 messages compared".to_owned()), "{rows:?}");
+    assert_eq!(finding(hybrid(1, 0)), is("canary", Level::Warning));
+    assert_eq!(finding(hybrid(0, 1)), is("canary", Level::Warning));
+    let other = |story: &mut Story| {
+        hybrid(0, 0)(story);
+        story.config["bus.kind"] = json!("pubsub");
+    };
+    assert_eq!(finding(other), is("bus", Level::Warning));
 }

@@ -79,10 +79,10 @@ async fn details(client: &Client) -> Result<Details, Failure> {
     let nodes = client.nodes().await?;
     let (now, took) = (Timestamp::now(), asked.elapsed());
     let active = AlarmQuery::default();
-    let (store, alarms, config, redis) =
-        tokio::try_join!(client.durable(), client.alarms(&active), client.config(), redis(client))?;
+    let (store, bus, alarms, config, redis) =
+        tokio::try_join!(client.durable(), client.bus(), client.alarms(&active), client.config(), redis(client))?;
     let config = config.items.into_iter().map(|value| (value.key, value.value)).collect();
-    Ok(Details { nodes, now, slack: took + Duration::from_secs(1), store, redis, alarms: alarms.items, config })
+    Ok(Details { nodes, now, slack: took + Duration::from_secs(1), store, bus, redis, alarms: alarms.items, config })
 }
 
 async fn redis(client: &Client) -> Result<Option<RedisInfo>, ClientError> {

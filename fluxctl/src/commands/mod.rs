@@ -5,6 +5,7 @@
 
 mod alarms;
 mod bus;
+mod bus_checks;
 mod canary;
 mod change;
 mod checks;

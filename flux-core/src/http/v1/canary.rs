@@ -72,6 +72,7 @@ fn way(role: CanaryRole, kind: DistributedKind, counted: &WayReading) -> CanaryW
         arrived: counted.arrived,
         first: counted.first,
         missing: counted.missing,
+        mean_seconds: counted.mean_latency().map(|latency| latency.as_secs_f64()),
         p50_seconds: seconds(0.5),
         p99_seconds: seconds(0.99),
     }
