@@ -67,6 +67,9 @@ pub struct BusPeer {
     pub version: String,
     /// Its HTTP API, as it listens.
     pub http: String,
+    /// It follows what the cluster decides of its bus. One of an older version goes on with its own.
+    #[serde(default)]
+    pub follows: bool,
 }
 
 /// Where events wait for a node: a stream in Redis for each lane of publishers.

@@ -58,7 +58,7 @@ Examples:
   fluxctl bus canary promote --yes
 
 Nothing is lost or overtaken meanwhile. A candidate that promises less, that has lost messages or
-that has carried none wants --force.")]
+that has carried none wants --force, and so does a server that is too old to follow.")]
     Promote {
         /// Change nothing; show what would change, and exit with 10 if there is something
         #[arg(long)]
@@ -193,7 +193,10 @@ fn setting(bus: &BusInfo, kind: &str, percent: u8) -> Result<Option<Difference>,
 fn promotable(bus: &BusInfo, canary: &BusCanary, force: bool) -> Result<(), Failure> {
     let BusCanary { current, candidate, alike, .. } = canary;
     let promises_less = candidate.kind == "pubsub" && bus.at_least_once;
-    let objection = if promises_less {
+    let mut peers = bus.cluster.iter().flat_map(|cluster| &cluster.peers);
+    let objection = if let Some(peer) = peers.find(|peer| !peer.follows) {
+        format!("{} ({}) is too old to follow, and would go on with its own", peer.id, peer.version)
+    } else if promises_less {
         format!("{} loses what nobody listens to, and {} does not", candidate.kind, current.kind)
     } else if candidate.missing > 0 {
         format!("{} has lost {} of {} messages", candidate.kind, candidate.missing, current.arrived)
@@ -308,6 +311,22 @@ mod tests {
         assert_eq!(cause("streams", "pubsub", 10, 0), refused("pubsub loses what nobody listens to, and streams does not"));
         let (bus, canary) = canary("hybrid", "streams", 0, 0);
         assert_eq!(promotable(&bus, &BusCanary { alike: 7, ..canary }, false), Ok(()), "it carries them as the present one does");
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_to_follow_speaks_against_it() {
+        let peer = |follows| {
+            let health = serde_json::json!({"kind": "single", "connected": true, "since": "2026-01-01T00:00:00.000Z", "error": null,
+                "commands": 0, "batches": 0, "failed": 0, "p50_seconds": 0.0, "p99_seconds": 0.0});
+            let peer = serde_json::json!({"id": "n2", "state": "ready", "version": "0.0.9", "http": "", "follows": follows});
+            let cluster = serde_json::json!({"name": "test", "node": "n1", "connected": true, "peers": [peer], "inboxes": [],
+                "routes": 0, "held": 0, "messages_out": 0, "batches_out": 0, "messages_in": 0, "batches_in": 0, "doubles": 0,
+                "dropped_out": 0, "redis": health});
+            let (bus, canary) = canary("pubsub", "hybrid", 10, 0);
+            let cluster = serde_json::from_value(cluster).expect("as a server tells it");
+            promotable(&BusInfo { cluster: Some(cluster), ..bus }, &canary, false).map_err(|failure| failure.exit())
+        };
+        assert_eq!((peer(true), peer(false)), (Ok(()), Err(Exit::Refused)));
     }
 
     #[test]

@@ -97,7 +97,13 @@ fn cluster(name: &str, member: &DistributedBus) -> BusCluster {
 }
 
 fn shown(peer: Peer) -> BusPeer {
-    BusPeer { id: peer.id.to_string(), state: state_of(peer.state), version: peer.version, http: peer.http }
+    BusPeer {
+        id: peer.id.to_string(),
+        state: state_of(peer.state),
+        version: peer.version,
+        http: peer.http,
+        follows: peer.decision > 0,
+    }
 }
 
 pub(super) fn state_of(state: PeerState) -> NodeState {
