@@ -147,6 +147,8 @@ pub struct Handover {
     pub waits: SmallVec<[Receipt; 0]>,
     /// It comes from another node, which has answered its publisher.
     pub from_elsewhere: bool,
+    /// It came by a way on which it might have been lost: nobody is owed it, whatever its QoS.
+    pub may_be_lost: bool,
 }
 
 impl Handover {

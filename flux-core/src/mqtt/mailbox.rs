@@ -389,7 +389,7 @@ impl Mailbox {
         if !state.connected {
             return Delivered::Dropped(DropReason::Offline);
         }
-        self.keep(&mut state, delivery)
+        self.keep(&mut state, delivery, handover.may_be_lost)
     }
 
     /// Makes an entry for the durable queue of a delivery.
@@ -408,13 +408,14 @@ impl Mailbox {
     }
 
     /// Keeps a delivery in memory until the connection takes it.
-    fn keep(&self, state: &mut State, delivery: Delivery) -> Delivered {
+    fn keep(&self, state: &mut State, delivery: Delivery, may_be_lost: bool) -> Delivered {
         let weight = delivery.event.weight();
         let high = state.above(self.limits.high_messages, self.limits.high_bytes);
         let full = state.above(self.limits.messages, self.limits.bytes.saturating_sub(weight));
         if full || (high && state.given_up) {
-            // Of QoS 0 one may be skipped, and a shared group has other members. Who was owed this one ends visibly rather than miss it.
-            if delivery.qos >= QoS::AtLeastOnce && delivery.shared.is_none() {
+            // Of QoS 0 one may be skipped, of what came by Pub/Sub too, and a shared group has other members. Who was owed this one ends
+            // visibly rather than miss it.
+            if delivery.qos >= QoS::AtLeastOnce && delivery.shared.is_none() && !may_be_lost {
                 state.overflowed = true;
                 state.wake_connection();
             }

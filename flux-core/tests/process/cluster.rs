@@ -239,6 +239,37 @@ async fn a_will_is_heard_on_other_nodes() {
     assert_eq!(watcher.receive().await.text(), "lost");
 }
 
+/// Pub/Sub owes nobody anything, so nobody has to be told by the end of a connection that something is missing.
+#[tokio::test]
+async fn who_reads_slowly_misses_some_of_what_comes_by_pubsub_and_stays_connected() {
+    const MESSAGES: usize = 500;
+    if !is_there() {
+        return;
+    }
+    let (redis, folders) = (TestRedis::start(), [0, 1].map(|_| tempfile::tempdir().expect("a temporary folder")));
+    let url = redis.url();
+    let start = |id: &str, folder: &TempDir| {
+        let small = ["--set", "mqtt.mailbox_messages=64", "--set", "mqtt.max_inflight=16"];
+        Serve::with(folder.path(), &[arguments(id, &url, "pubsub"), small.to_vec()].concat())
+    };
+    let (one, two) = (start("n1", &folders[0]), start("n2", &folders[1]));
+    let mut slow = Client::connect(two.mqtt(), Connect::v5("slow")).await;
+    slow.subscribe("flood", 1).await;
+    let mut publisher = Client::connect(one.mqtt(), Connect::v5("publisher")).await;
+    for number in 0..MESSAGES {
+        publisher.publish(Publish::new("flood", number.to_string()).qos(1)).await;
+    }
+    let mut received = Vec::new();
+    while let Some(Some(packet)) = slow.next_within(Duration::from_secs(1)).await {
+        if let crate::wire::Packet::Publish(message) = packet {
+            slow.acknowledge(&message).await;
+            received.push(message.text().parse::<usize>().expect("a number"));
+        }
+    }
+    assert!(!received.is_empty() && received.len() < MESSAGES && received.is_sorted(), "{received:?}");
+    slow.ping().await;
+}
+
 #[test]
 fn a_start_without_redis_says_what_to_do() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -23,11 +23,24 @@ use crate::types::{ClientId, DropReason, Event, NodeId, Subscription, TopicName,
 pub struct ReadMemory {
     routes: HashMap<TopicName, Route>,
     seen: Seen,
+    /// What it reads might have been lost on its way.
+    may_be_lost: bool,
 }
 
 impl Default for ReadMemory {
     fn default() -> Self {
-        ReadMemory { routes: HashMap::default(), seen: Seen::new(limits::SEEN_MESSAGES) }
+        ReadMemory { routes: HashMap::default(), seen: Seen::new(limits::SEEN_MESSAGES), may_be_lost: false }
+    }
+}
+
+impl ReadMemory {
+    /// Of a reader of Pub/Sub.
+    pub fn of_what_may_be_lost() -> Self {
+        ReadMemory { may_be_lost: true, ..ReadMemory::default() }
+    }
+
+    fn handover(&self) -> Handover {
+        Handover { from_elsewhere: true, may_be_lost: self.may_be_lost, ..Handover::default() }
     }
 }
 
@@ -121,7 +134,7 @@ impl Core {
         if let Some(client) = &audience.session {
             return self.deliver_to_session(client, event, audience.groups.first(), outcome);
         }
-        let mut handover = Handover { from_elsewhere: true, ..Handover::default() };
+        let mut handover = memory.handover();
         if audience.everyone {
             // Before anybody gets it: who subscribes from now on waits until it is read.
             if event.retain
@@ -138,7 +151,7 @@ impl Core {
             route.deliver_to_subscribers(event, &mut handover);
         }
         for group in &audience.groups {
-            let mut tried = Handover { from_elsewhere: true, ..Handover::default() };
+            let mut tried = memory.handover();
             let taken = self.local.roster(group).is_some_and(|roster| roster.deliver(event, None, &mut tried));
             if taken {
                 handover.absorb(tried);

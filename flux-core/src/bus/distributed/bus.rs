@@ -75,7 +75,7 @@ impl DistributedBus {
         if core.arrivals.set(arrivals).is_err() {
             return Ok(());
         }
-        let (hearer, memory) = (core.clone(), Mutex::new(ReadMemory::default()));
+        let (hearer, memory) = (core.clone(), Mutex::new(ReadMemory::of_what_may_be_lost()));
         let events = core.redis.subscribe(vec![core.keys.events(&core.settings.node)], move |heard| {
             if let Heard::Message { payload, .. } = heard {
                 // What comes this way may be lost: nobody waits for it to be safe.
