@@ -53,6 +53,16 @@ impl Roster {
         self.members.len()
     }
 
+    /// Members that were not offline when they last subscribed.
+    pub fn present(&self) -> usize {
+        self.members.iter().filter(|member| !member.offline).count()
+    }
+
+    /// Whether somebody reads for one of them, as they are now.
+    pub fn is_attended(&self) -> bool {
+        self.members.iter().any(|member| member.subscriber.availability() != Availability::Offline)
+    }
+
     pub fn subscription(&self) -> &Arc<Subscription> {
         &self.subscription
     }
@@ -159,8 +169,7 @@ mod tests {
         let mut group = Group::new(&Subscription::parse("$share/g/t").expect("valid"));
         for answer in answers {
             let subscriber = Arc::new(Member { id: SubscriberId::unique(), answer: *answer });
-            let member = super::Member { id: subscriber.id, subscriber, options: SubscribeOptions::default(), durable: false };
-            group.members_mut().insert(member);
+            group.members_mut().insert(super::Member::new(subscriber, SubscribeOptions::default()));
         }
         let event = Event {
             id: EventId(1),

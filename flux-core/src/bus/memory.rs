@@ -59,7 +59,7 @@ impl MemoryBus {
         options: SubscribeOptions,
         subscriber: Arc<dyn Subscriber>,
     ) -> Option<Member> {
-        let member = Member { id: subscriber.id(), durable: subscriber.is_durable(), subscriber, options };
+        let member = Member::new(subscriber, options);
         let mut table = self.table.write();
         let replaced = table.insert(subscription, member);
         self.generation.fetch_add(1, Ordering::Release);

@@ -4,7 +4,7 @@ use foldhash::HashMap;
 
 use super::group::Group;
 use super::levels::shrink_if_sparse;
-use super::port::Subscriber;
+use super::port::{Availability, Subscriber};
 use super::trie::Leaf;
 use crate::types::{SubscribeOptions, SubscriberId, Subscription};
 
@@ -17,6 +17,20 @@ pub struct Member {
     pub options: SubscribeOptions,
     /// As it was when it subscribed.
     pub durable: bool,
+    /// So was nobody there to read what it gets: who subscribes again says anew.
+    pub offline: bool,
+}
+
+impl Member {
+    pub fn new(subscriber: Arc<dyn Subscriber>, options: SubscribeOptions) -> Self {
+        Member {
+            id: subscriber.id(),
+            durable: subscriber.is_durable(),
+            offline: subscriber.availability() == Availability::Offline,
+            subscriber,
+            options,
+        }
+    }
 }
 
 /// Who has subscribed to one filter, or belongs to one group. Most have one member, so one needs no map.

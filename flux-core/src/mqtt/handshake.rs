@@ -205,9 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             let claimed = server.claim_session(&client).await;
             *reservation.session() = claimed.map_err(|_| HandshakeError::Refused(Reason::ServerUnavailable))?;
         }
-        if let Some(member) = &server.member {
-            member.client_connected(&client);
-        }
+        let connect_number = server.member.as_ref().map_or(0, |member| member.client_connected(&client));
         let mut ended = Receipt::SAFE;
         let kept = if connect.clean_start {
             // [MQTT-3.1.2-4]: what was there before ends, its will included.
@@ -224,6 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             return Err(HandshakeError::Refused(Reason::QuotaExceeded));
         }
         let mut session = kept.unwrap_or_else(|| server.new_session(&client, Timestamp::now()));
+        session.profile.connect.store(connect_number, Ordering::Release);
         if expiry > 0 {
             server.make_durable(&mut session);
         }
@@ -254,6 +253,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         let acknowledgement =
             self.acknowledge(connect, assigned.then_some(&client), expiry, session_present, authentication_data.clone());
         session.mailbox().connect(session.queue.map(|_| session.resume_at));
+        if session_present {
+            server.renew_shared(&session.profile);
+        }
         reservation.connect(session.profile.clone());
         server.metrics.connections.add(1);
         server.metrics.connections_opened.add(1);

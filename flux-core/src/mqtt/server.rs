@@ -226,8 +226,11 @@ impl Server {
         pending + self.handovers.pending()
     }
 
-    /// The client has connected to another node: its connection here ends (MQTT 5 §3.1.4).
-    pub fn taken_elsewhere(&self, client: &str) {
+    /// The client has connected to another node: its connection here ends (MQTT 5 §3.1.4), unless it is later than `up_to`.
+    pub fn taken_elsewhere(&self, client: &str, up_to: u64) {
+        if self.sessions.profile(client).is_some_and(|profile| profile.connect.load(Ordering::Acquire) > up_to) {
+            return;
+        }
         if self.store.is_shared() {
             self.has_left(&ClientId::new(client));
         } else {
@@ -349,7 +352,24 @@ impl Server {
         if let Some(at) = session.due_at() {
             self.deadlines.add(at, session.client().clone());
         }
+        self.renew_shared(&session.profile);
         self.sessions.park(session);
+    }
+
+    /// Tells a bus between nodes that a session has somebody who reads again, or nobody any more: its groups pass over who is away.
+    pub(super) fn renew_shared(&self, profile: &Profile) {
+        if !self.bus.guarantees().crosses_nodes {
+            return;
+        }
+        let shared: Vec<_> = {
+            let subscriptions = profile.subscriptions.lock();
+            let shared = subscriptions.iter().filter(|(subscription, _)| subscription.group.is_some());
+            shared.map(|(subscription, options)| (subscription.clone(), *options)).collect()
+        };
+        for (subscription, options) in shared {
+            // Nobody waits for it: until it is known, a message more may wait for who is away.
+            drop(self.bus.subscribe(&subscription, options, profile.mailbox.clone()));
+        }
     }
 
     /// Brings back the sessions of the run before, subscribed as they were, and then the wills of connections that the crash cut.

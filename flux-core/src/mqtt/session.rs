@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -45,6 +45,8 @@ pub struct Profile {
     pub inflight: AtomicU32,
     /// QoS 2 messages from the client between PUBLISH and PUBREL.
     pub inflight_in: AtomicU32,
+    /// The number of the last connect, in a cluster.
+    pub connect: AtomicU64,
     /// Another node has the session.
     left: AtomicBool,
 }
@@ -108,6 +110,7 @@ impl Profile {
             facts: Mutex::new(facts),
             inflight: AtomicU32::new(0),
             inflight_in: AtomicU32::new(0),
+            connect: AtomicU64::new(0),
             left: AtomicBool::new(false),
         })
     }

@@ -176,9 +176,9 @@ impl Node {
 
         if let Some(member) = &membership.member {
             let told = Arc::downgrade(&server);
-            member.on_taken(move |client| {
+            member.on_taken(move |client, up_to| {
                 if let Some(server) = told.upgrade() {
-                    server.taken_elsewhere(client);
+                    server.taken_elsewhere(client, up_to);
                 }
             });
             member.host_sessions(mqtt::Host::new(&server));

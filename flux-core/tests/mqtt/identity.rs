@@ -205,6 +205,11 @@ async fn mqtt5_3_1_4_6_packets_sent_before_connack_are_processed_after_it() {
     bytes.extend(Publish::new("t", "early").encode(Version::V5));
     client.send(bytes).await;
     assert!(matches!(client.packet().await, Packet::ConnAck(connack) if connack.code == 0));
-    assert!(matches!(client.packet().await, Packet::SubAck(_)));
-    assert_eq!(client.receive().await.text(), "early");
+    let (mut first, mut second) = (client.packet().await, client.packet().await);
+    // Messages may come before SUBACK (MQTT 5 §3.8.4), and do where it waits for other nodes.
+    if crate::NODES > 1 && matches!(first, Packet::Publish(_)) {
+        std::mem::swap(&mut first, &mut second);
+    }
+    assert!(matches!(first, Packet::SubAck(_)));
+    assert!(matches!(second, Packet::Publish(message) if message.text() == "early"));
 }

@@ -5,7 +5,11 @@
 #[path = "../wire/mod.rs"]
 mod wire;
 
+/// Nodes that are the server under test (`mqtt_across_nodes` runs the same tests with more).
+const NODES: usize = 1;
+
 mod acknowledgements;
+mod across;
 mod auth;
 mod connack;
 mod connect;

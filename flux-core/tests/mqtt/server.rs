@@ -1,9 +1,11 @@
-//! The server under test: a whole node in this process, or, with `FLUX_TEST_PEER=mosquitto`, mosquitto, to judge a test by a second opinion.
+//! The server under test: a whole node in this process, or as many as the test binary says, in one cluster; or, with `FLUX_TEST_PEER=mosquitto`,
+//! mosquitto, to judge a test by a second opinion.
 
 use std::net::SocketAddr;
 
 use flux_core::testing::TestNode;
 
+use crate::across::Nodes;
 use crate::mosquitto::Mosquitto;
 use crate::wire::{Client, Connect};
 
@@ -13,6 +15,8 @@ pub struct Server {
 
 enum Peer {
     Node(TestNode),
+    /// Clients connect to one after the other.
+    Nodes(Nodes),
     Mosquitto(Mosquitto),
 }
 
@@ -25,6 +29,7 @@ impl Server {
     pub async fn with(settings: &[(&str, &str)]) -> Server {
         let peer = match std::env::var("FLUX_TEST_PEER").as_deref() {
             Ok("mosquitto") => Peer::Mosquitto(Mosquitto::start(settings).await),
+            _ if crate::NODES > 1 => Peer::Nodes(Nodes::start(crate::NODES, settings).await),
             _ => Peer::Node(TestNode::with(settings).await),
         };
         Server { peer }
@@ -34,6 +39,7 @@ impl Server {
     pub fn address(&self) -> SocketAddr {
         match &self.peer {
             Peer::Node(node) => node.mqtt_address(),
+            Peer::Nodes(nodes) => nodes.next().mqtt_address(),
             Peer::Mosquitto(mosquitto) => mosquitto.address,
         }
     }
@@ -42,25 +48,32 @@ impl Server {
     pub fn ws_address(&self) -> SocketAddr {
         match &self.peer {
             Peer::Node(node) => node.ws_address(),
+            Peer::Nodes(nodes) => nodes.next().ws_address(),
             Peer::Mosquitto(mosquitto) => mosquitto.ws_address,
         }
     }
 
-    /// What only our own server has.
+    /// What only one server of our own has.
     pub fn node(&mut self) -> &mut TestNode {
         match &mut self.peer {
             Peer::Node(node) => node,
-            Peer::Mosquitto(_) => panic!("this test is about our own server"),
+            Peer::Nodes(_) | Peer::Mosquitto(_) => panic!("this test is about one server of our own"),
         }
     }
 
     pub async fn stop(&mut self) {
-        self.node().stop().await;
+        match &mut self.peer {
+            Peer::Nodes(nodes) => nodes.stop().await,
+            _ => self.node().stop().await,
+        }
     }
 
     /// The same data, perhaps other ports.
     pub async fn restart(&mut self) {
-        self.node().restart().await;
+        match &mut self.peer {
+            Peer::Nodes(nodes) => nodes.restart().await,
+            _ => self.node().restart().await,
+        }
     }
 
     /// A client that is accepted.

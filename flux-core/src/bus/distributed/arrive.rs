@@ -152,7 +152,15 @@ impl Core {
         }
         for group in &audience.groups {
             let mut tried = memory.handover();
-            let taken = self.local.roster(group).is_some_and(|roster| roster.deliver(event, None, &mut tried));
+            let roster = self.local.roster(group);
+            // Its members here have gone offline since it was sent.
+            if roster.as_ref().is_none_or(|roster| !roster.is_attended())
+                && let Some(receipt) = self.hand_on_to_present(group, event, audience.hops)
+            {
+                outcome.receipts.push(receipt);
+                continue;
+            }
+            let taken = roster.is_some_and(|roster| roster.deliver(event, None, &mut tried));
             if taken {
                 handover.absorb(tried);
                 continue;

@@ -191,13 +191,15 @@ impl DistributedBus {
         self.core.mirror.read().nodes().cloned().collect()
     }
 
-    /// A client has connected here: should it have a connection to another node, that one ends it.
-    pub fn client_connected(&self, client: &ClientId) {
-        self.core.client_connected(client);
+    /// A client has connected here: should it have a connection to another node, that one ends it. Returns the number
+    /// of this connect, which grows.
+    pub fn client_connected(&self, client: &ClientId) -> u64 {
+        self.core.client_connected(client)
     }
 
-    /// `taken` ends the connection of a client that has connected to another node. Only the first one counts.
-    pub fn on_taken(&self, taken: impl Fn(&str) + Send + Sync + 'static) {
+    /// `taken` ends the connection of a client that has connected to another node, unless its own number is greater than the one told:
+    /// then it came later. Only the first `taken` counts.
+    pub fn on_taken(&self, taken: impl Fn(&str, u64) + Send + Sync + 'static) {
         _ = self.core.taken.set(Box::new(taken));
     }
 
@@ -236,7 +238,7 @@ impl DistributedBus {
 
 impl Part {
     fn of(member: &Member) -> Part {
-        Part { qos: member.options.qos, durable: member.durable }
+        Part { qos: member.options.qos, durable: member.durable, offline: member.offline }
     }
 }
 
@@ -253,7 +255,7 @@ impl EventBus for DistributedBus {
     fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt {
         let core = &self.core;
         let only_looks_on = subscriber.only_looks_on();
-        let part = Part { qos: options.qos, durable: subscriber.is_durable() };
+        let part = Part::of(&Member::new(subscriber.clone(), options));
         // One lock for both: what is told must be what is there.
         let mut own = core.own.lock();
         let replaced = core.local.insert(subscription, options, subscriber);

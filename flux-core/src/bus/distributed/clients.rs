@@ -11,11 +11,16 @@ pub const TAKEN: &str = "taken ";
 
 impl Core {
     /// The client has connected here: the node that had it before is told. Nobody waits for that: the other may be dead.
-    pub fn client_connected(self: &Arc<Self>, client: &ClientId) {
+    /// Returns the number of this connect, which grows.
+    pub fn client_connected(self: &Arc<Self>, client: &ClientId) -> u64 {
         let (core, told) = (self.clone(), client.clone());
         let expiry = limits::CLIENT_PLACE_LIFE.as_secs();
         let command = Command::new("SET").key(self.keys.client(client.as_str())).arg(self.settings.node.as_str());
+        let mut connects = self.connects.lock();
+        *connects += 1;
+        // Under the lock: what is asked after a number was given is answered after what was said with it.
         self.redis.send(command.arg("EX").arg(expiry).arg("GET"), Reply::call(move |answer| core.tell_former(&told, answer)));
+        *connects
     }
 
     fn tell_former(&self, client: &ClientId, answer: Result<Value, RedisError>) {
@@ -32,17 +37,20 @@ impl Core {
         }
     }
 
-    /// Another node says that it has a client of this one. It may be back here since: Redis knows who was last.
+    /// Another node says that it has a client of this one. It may be back here since: Redis knows who was last, and who connects here
+    /// while Redis is asked is not meant.
     pub fn hear_taken(self: &Arc<Self>, client: &str) {
         let (core, told) = (self.clone(), client.to_owned());
         let look = Command::new("GET").key(self.keys.client(client)).repeatable();
+        let connects = self.connects.lock();
+        let up_to = *connects;
         self.redis.send(
             look,
             Reply::call(move |answer| {
                 let elsewhere =
                     matches!(&answer, Ok(Value::BulkString(node)) if **node != *core.settings.node.as_str().as_bytes());
                 if let Some(taken) = core.taken.get().filter(|_| elsewhere) {
-                    taken(&told);
+                    taken(&told, up_to);
                 }
             }),
         );

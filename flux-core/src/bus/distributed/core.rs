@@ -30,8 +30,8 @@ use crate::receipt::ReceiptSender;
 use crate::redis::Redis;
 use crate::types::{NodeId, limits};
 
-/// Hears of a client by its id.
-pub type OnTaken = Box<dyn Fn(&str) + Send + Sync>;
+/// Hears of a client by its id, and up to which connect it is another node's.
+pub type OnTaken = Box<dyn Fn(&str, u64) + Send + Sync>;
 
 /// What all parts of the bus share.
 pub struct Core {
@@ -75,6 +75,8 @@ pub struct Core {
     pub arrivals: OnceLock<Arc<dyn Arrivals>>,
     /// A client of this node has connected to another one.
     pub taken: OnceLock<OnTaken>,
+    /// Clients that have connected to this node, since it started.
+    pub connects: Mutex<u64>,
     /// Who keeps sessions here, where they can move between nodes.
     pub sessions: OnceLock<Arc<dyn SessionHost>>,
     pub barriers: Barriers,
@@ -163,6 +165,7 @@ impl Core {
             lost: AtomicBool::new(false),
             arrivals: OnceLock::new(),
             taken: OnceLock::new(),
+            connects: Mutex::default(),
             sessions: OnceLock::new(),
             barriers: Barriers::default(),
             held: Arc::new(Semaphore::new(limits::INBOX_HELD_KIB)),

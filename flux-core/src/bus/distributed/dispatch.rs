@@ -14,6 +14,7 @@ use super::core::Core;
 use super::gate::Held;
 use super::kind::DistributedKind;
 use super::links::Link;
+use super::mirror::GroupDestinations;
 use super::plan::{Beyond, Choice, Group};
 use super::share::Share;
 use crate::receipt::Receipt;
@@ -194,10 +195,21 @@ impl Core {
 
     /// Gives an event that no member of the group here can take to one on another node. `None` when there is none.
     pub fn hand_on(&self, subscription: &Subscription, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
+        let found = self.mirror.read().group(subscription)?;
+        self.hand_on_within(found, event, hops)
+    }
+
+    /// The same, but to a node where somebody reads.
+    pub fn hand_on_to_present(&self, subscription: &Subscription, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
+        let mut found = self.mirror.read().group(subscription)?;
+        found.nodes.retain(|(_, terms)| terms.present() > 0);
+        self.hand_on_within(found, event, hops)
+    }
+
+    fn hand_on_within(&self, found: GroupDestinations, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
         if hops >= limits::GROUP_HOPS {
             return None;
         }
-        let found = self.mirror.read().group(subscription)?;
         let group = Group::new(found, None, &self.links);
         let Choice::There(place) = group.next() else { return None };
         let place = group.nodes.get(place)?;

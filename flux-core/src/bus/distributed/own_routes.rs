@@ -20,6 +20,7 @@ pub struct OwnRoutes {
 struct Tally {
     by_qos: [u32; 3],
     durable: u32,
+    offline: u32,
     /// What the other nodes know, or are about to: `None` where nobody can say.
     told: Option<Option<Terms>>,
     /// The round in which they were last told of something wider.
@@ -28,7 +29,7 @@ struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        Tally { by_qos: [0; 3], durable: 0, told: Some(None), widened: 0 }
+        Tally { by_qos: [0; 3], durable: 0, offline: 0, told: Some(None), widened: 0 }
     }
 }
 
@@ -37,11 +38,23 @@ impl Tally {
         self.terms().is_some_and(|terms| terms.widens(self.told.flatten().as_ref()))
     }
 
+    fn count(&mut self, part: Part) {
+        self.by_qos[part.qos as usize] += 1;
+        self.durable += u32::from(part.durable);
+        self.offline += u32::from(part.offline);
+    }
+
+    fn discount(&mut self, part: Part) {
+        self.by_qos[part.qos as usize] -= 1;
+        self.durable -= u32::from(part.durable);
+        self.offline -= u32::from(part.offline);
+    }
+
     fn terms(&self) -> Option<Terms> {
         let members = self.by_qos.iter().sum();
         let qos = [QoS::ExactlyOnce, QoS::AtLeastOnce, QoS::AtMostOnce];
         let qos = qos.into_iter().find(|qos| self.by_qos[*qos as usize] > 0)?;
-        Some(Terms { qos, durable: self.durable > 0, members })
+        Some(Terms { qos, durable: self.durable > 0, members, offline: self.offline })
     }
 }
 
@@ -50,6 +63,7 @@ impl Tally {
 pub struct Part {
     pub qos: QoS,
     pub durable: bool,
+    pub offline: bool,
 }
 
 /// When a subscription is known to all.
@@ -73,11 +87,9 @@ impl OwnRoutes {
         };
         let tally = self.tallies.entry(key.clone()).or_default();
         if let Some(before) = before {
-            tally.by_qos[before.qos as usize] -= 1;
-            tally.durable -= u32::from(before.durable);
+            tally.discount(before);
         }
-        tally.by_qos[part.qos as usize] += 1;
-        tally.durable += u32::from(part.durable);
+        tally.count(part);
         let (widens, widened) = (tally.widens(), tally.widened);
         self.note(key);
         if widens { Known::InNextRound } else { Known::After(widened) }
@@ -88,8 +100,7 @@ impl OwnRoutes {
         let Some((key, _)) = self.tallies.get_key_value(subscription) else { return };
         let key = key.clone();
         if let Some(tally) = self.tallies.get_mut(subscription) {
-            tally.by_qos[part.qos as usize] -= 1;
-            tally.durable -= u32::from(part.durable);
+            tally.discount(part);
         }
         self.note(key);
     }
@@ -166,7 +177,7 @@ impl OwnRoutes {
 mod tests {
     use super::*;
 
-    const LIVE: Part = Part { qos: QoS::AtLeastOnce, durable: false };
+    const LIVE: Part = Part { qos: QoS::AtLeastOnce, durable: false, offline: false };
 
     fn subscription(text: &str) -> Subscription {
         Subscription::parse(text).expect("valid subscription")
@@ -180,7 +191,7 @@ mod tests {
     }
 
     fn terms(qos: QoS, durable: bool, members: u32) -> Option<Terms> {
-        Some(Terms { qos, durable, members })
+        Some(Terms { qos, durable, members, offline: 0 })
     }
 
     #[test]
@@ -192,9 +203,9 @@ mod tests {
         assert_eq!(told(&mut routes), [], "nothing has changed");
 
         assert_eq!(routes.add(&a, LIVE, None), Known::After(1), "the route leads here already, once the first round was heard");
-        routes.add(&a, Part { qos: QoS::ExactlyOnce, durable: true }, Some(LIVE));
+        routes.add(&a, Part { qos: QoS::ExactlyOnce, durable: true, offline: false }, Some(LIVE));
         assert_eq!(told(&mut routes), [("a".to_owned(), terms(QoS::ExactlyOnce, true, 2))]);
-        routes.remove(&a, Part { qos: QoS::ExactlyOnce, durable: true });
+        routes.remove(&a, Part { qos: QoS::ExactlyOnce, durable: true, offline: false });
         assert_eq!(told(&mut routes), [("a".to_owned(), terms(QoS::AtLeastOnce, false, 1))]);
         routes.remove(&a, LIVE);
         assert_eq!(told(&mut routes), [("a".to_owned(), None)]);

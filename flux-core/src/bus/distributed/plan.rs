@@ -19,6 +19,7 @@ pub struct Group {
     pub subscription: Arc<Subscription>,
     /// Its members here.
     pub here: Option<Arc<Roster>>,
+    present_here: usize,
     pub nodes: Vec<Place>,
     turn: AtomicUsize,
 }
@@ -28,6 +29,8 @@ pub struct Place {
     pub link: Arc<Link>,
     pub qos: QoS,
     members: usize,
+    /// Of them, those that somebody reads for.
+    present: usize,
 }
 
 /// Who gets the next event of a group.
@@ -66,9 +69,11 @@ impl Group {
             link: links.to(&node),
             qos: terms.qos,
             members: usize::try_from(terms.members).unwrap_or(usize::MAX).max(1),
+            present: usize::try_from(terms.present()).unwrap_or(usize::MAX),
         };
         Group {
             subscription: found.subscription,
+            present_here: here.as_ref().map_or(0, |roster| roster.present()),
             here,
             nodes: found.nodes.into_iter().map(place).collect(),
             // Publishers do not begin with the same node.
@@ -76,12 +81,21 @@ impl Group {
         }
     }
 
-    /// The next in turn: each node as often as it has members.
+    /// The next in turn: each node as often as it has members that are present, or members at all where none is.
     pub fn next(&self) -> Choice {
-        let here = self.here.as_ref().map_or(0, |roster| roster.len());
-        let total = self.nodes.iter().map(|place| place.members).fold(here, usize::saturating_add);
-        choose(self.turn.fetch_add(1, Ordering::Relaxed) % total.max(1), here, self.nodes.iter().map(|place| place.members))
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let present = self.nodes.iter().map(|place| place.present);
+        in_turn(turn, self.present_here, present).unwrap_or_else(|| {
+            let here = self.here.as_ref().map_or(0, |roster| roster.len());
+            in_turn(turn, here, self.nodes.iter().map(|place| place.members)).unwrap_or(Choice::Here)
+        })
     }
+}
+
+/// `None` where nobody is.
+fn in_turn(turn: usize, here: usize, members: impl Iterator<Item = usize> + Clone) -> Option<Choice> {
+    let total = members.clone().fold(here, usize::saturating_add);
+    Some(choose(turn.checked_rem(total)?, here, members))
 }
 
 fn choose(turn: usize, here: usize, members: impl Iterator<Item = usize>) -> Choice {
@@ -109,5 +123,7 @@ mod tests {
         use Choice::{Here, There};
         assert_eq!(turns, [Here, Here, There(0), There(1), There(1), There(1)]);
         assert_eq!(choose(0, 0, [1].into_iter()), There(0));
+        assert_eq!(in_turn(5, 0, [0, 2].into_iter()), Some(There(1)), "nobody is present on the first");
+        assert_eq!(in_turn(5, 0, [0, 0].into_iter()), None);
     }
 }

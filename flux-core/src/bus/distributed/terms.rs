@@ -12,20 +12,33 @@ pub struct Terms {
     pub durable: bool,
     /// How many subscribers stand behind it: the share of a node in a group.
     pub members: u32,
+    /// How many of them have nobody who reads: a group passes them over while it has others.
+    pub offline: u32,
 }
 
 impl Terms {
+    /// How many of its subscribers have somebody who reads.
+    pub fn present(&self) -> u32 {
+        self.members.saturating_sub(self.offline)
+    }
+
     /// Whether events that `before` let pass unsent have to be sent now.
     pub fn widens(&self, before: Option<&Terms>) -> bool {
         before.is_none_or(|before| self.qos > before.qos || (self.durable && !before.durable))
     }
 }
 
+const OFFLINE: &str = "offline=";
+
 /// As it stands in Redis: words that a person can read, and of which a later version may add more.
 impl fmt::Display for Terms {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept = if self.durable { "durable" } else { "live" };
-        write!(formatter, "qos{} {kept} {}", self.qos as u8, self.members)
+        write!(formatter, "qos{} {kept} {}", self.qos as u8, self.members)?;
+        if self.offline > 0 {
+            write!(formatter, " {OFFLINE}{}", self.offline)?;
+        }
+        Ok(())
     }
 }
 
@@ -47,7 +60,8 @@ impl FromStr for Terms {
             _ => return Err(InvalidTerms),
         };
         let members = word()?.parse().map_err(|_| InvalidTerms)?;
-        Ok(Terms { qos, durable, members })
+        let offline = words.find_map(|word| word.strip_prefix(OFFLINE)?.parse().ok()).unwrap_or(0).min(members);
+        Ok(Terms { qos, durable, members, offline })
     }
 }
 
@@ -57,8 +71,11 @@ mod tests {
 
     #[test]
     fn terms_are_words_and_more_words_may_follow() {
-        let terms = Terms { qos: QoS::ExactlyOnce, durable: true, members: 12 };
+        let terms = Terms { qos: QoS::ExactlyOnce, durable: true, members: 12, offline: 0 };
         assert_eq!(terms.to_string(), "qos2 durable 12");
+        let some_away = Terms { offline: 5, ..terms };
+        assert_eq!(some_away.to_string(), "qos2 durable 12 offline=5");
+        assert_eq!("qos2 durable 12 zone=eu offline=5".parse(), Ok(some_away));
         assert_eq!("qos2 durable 12 zone=eu".parse(), Ok(terms));
         for wrong in ["", "qos3 live 1", "qos1", "qos1 live", "qos1 sometimes 1", "qos1 live x"] {
             assert_eq!(wrong.parse::<Terms>(), Err(InvalidTerms), "{wrong}");
