@@ -108,3 +108,22 @@ fn a_cluster_moves_from_pubsub_to_hybrid() {
     let (_again, again) = start(&redis, "n3");
     assert_eq!(kinds(&[&again]), ["hybrid"]);
 }
+
+#[test]
+fn a_new_cluster_begins_with_the_configured_canary() {
+    if !Redis::is_there() {
+        return;
+    }
+    let redis = Redis::with(&[]);
+    let url = redis.url();
+    let keys = ["--set", "bus.canary.kind=streams", "--set", "bus.canary.percent=10"];
+    let start =
+        |id, keys: &[&str]| Server::start_with(&[&["--node-id", id, "--bus", "hybrid", "--redis-url", &url], keys].concat());
+    let first = start("n1", &keys);
+    // Nothing is configured here: it follows.
+    let second = start("n2", &[]);
+    for server in [&first, &second] {
+        let canary = &bus(&Tool::new(env!("CARGO_BIN_EXE_fluxctl"), server.http()))["cluster"]["canary"];
+        assert_eq!((&canary["percent"], &canary["candidate"]["kind"]), (&10.into(), &"streams".into()));
+    }
+}
