@@ -134,6 +134,7 @@ impl DiskStore {
                 received: known.received.keys().copied().collect(),
                 epoch: 0,
                 sources: Vec::new(),
+                returns: false,
             });
         }
         for (client, &place) in &state.index.wills {

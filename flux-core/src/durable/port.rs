@@ -60,6 +60,9 @@ pub trait DurableStore: Send + Sync + 'static {
     /// `nodes` have nothing to do with the client any more: it is not among their clients.
     fn unlist(&self, _client: &ClientId, _nodes: &[NodeId]) {}
 
+    /// Names the client among this node's again: a former owner may have taken it off when it had come back already.
+    fn relist(&self, _client: &ClientId) {}
+
     /// Forgets where a session of another node has gone. What is appended for it later is owed to nobody.
     fn let_go(&self, _client: &ClientId) {}
 
@@ -230,6 +233,8 @@ pub struct RecoveredSession {
     pub epoch: u64,
     /// Nodes that had the session before and may still have messages for it, until [`Operation::HandedOver`].
     pub sources: Vec<NodeId>,
+    /// This node was one of them, or had it already: it comes back before the others were done with it.
+    pub returns: bool,
 }
 
 /// What was stored for one client.

@@ -1,5 +1,6 @@
 //! What all connections of the MQTT server share, and the life of sessions beyond their connections.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -227,12 +228,12 @@ impl Server {
     }
 
     /// The client has connected to another node: its connection here ends (MQTT 5 §3.1.4), unless it is later than `up_to`.
-    pub fn taken_elsewhere(&self, client: &str, up_to: u64) {
+    pub fn taken_elsewhere(self: &Arc<Self>, client: &str, up_to: u64) {
         if self.sessions.profile(client).is_some_and(|profile| profile.connect.load(Ordering::Acquire) > up_to) {
             return;
         }
         if self.store.is_shared() {
-            self.has_left(&ClientId::new(client));
+            self.taken_by_another(&ClientId::new(client));
         } else {
             self.sessions.command(client, Command::TakenOver);
         }
@@ -375,6 +376,7 @@ impl Server {
     /// Brings back the sessions of the run before, subscribed as they were, and then the wills of connections that the crash cut.
     pub async fn recover(self: &Arc<Self>, recovered: Recovered) -> Result<(), RecordError> {
         let now = Timestamp::now();
+        self.pass_on_to(recovered.left);
         let mut wills = Vec::new();
         for (client, record) in recovered.wills {
             wills.push((client, WillRecord::decode(&record)?));
@@ -417,8 +419,11 @@ impl Server {
         subscribed: &mut Vec<Receipt>,
     ) -> Box<Session> {
         let client = ClientId::new(record.client.as_str());
-        let (mailbox, before) = self.mailbox_left(&client).unwrap_or_else(|| (self.new_mailbox(&client), Default::default()));
+        let left = self.take_left(&client);
+        let (mailbox, passing, before) = left.unwrap_or((None, SubscriberId(0), BTreeMap::new()));
+        let mailbox = mailbox.unwrap_or_else(|| self.new_mailbox(&client));
         let mut session = self.session_with(&client, record.created, mailbox);
+        session.profile.claimed(found.epoch);
         session.queue = Some(found.queue);
         session.resume_at = found.first;
         // What was sent on a connection that a crash cut is not known: any of it may have been, acknowledgements come out of order
@@ -453,8 +458,11 @@ impl Server {
             profile.subscriptions.lock().insert(subscription, options);
             self.metrics.subscriptions.add(1);
         }
-        for subscription in before.keys().filter(|subscription| !profile.subscriptions.lock().contains_key(subscription)) {
-            self.bus.unsubscribe(subscription, profile.mailbox.subscriber());
+        let again = |subscription: &&Subscription| {
+            passing != profile.mailbox.subscriber() || !profile.subscriptions.lock().contains_key(*subscription)
+        };
+        for subscription in before.keys().filter(again) {
+            self.bus.unsubscribe(subscription, passing);
         }
         session
     }

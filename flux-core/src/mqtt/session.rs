@@ -49,6 +49,8 @@ pub struct Profile {
     pub connect: AtomicU64,
     /// Another node has the session.
     left: AtomicBool,
+    /// Of the claim that it came by; 0 for one that began here.
+    epoch: AtomicU64,
 }
 
 /// What changes when a client connects or goes.
@@ -112,7 +114,16 @@ impl Profile {
             inflight_in: AtomicU32::new(0),
             connect: AtomicU64::new(0),
             left: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
         })
+    }
+
+    pub fn claimed(&self, epoch: u64) {
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Another node has the session: this one writes nothing of it any more.

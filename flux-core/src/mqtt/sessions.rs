@@ -89,6 +89,16 @@ impl Sessions {
         Some(Reservation { sessions: self, client: client.clone(), session: found, settled: false })
     }
 
+    /// Reserves a client id that nobody has and nobody wants.
+    pub fn reserve(&self, client: &ClientId) -> Option<Reservation<'_>> {
+        let mut entries = self.shard(client.as_str()).entries.lock();
+        if entries.contains_key(client) {
+            return None;
+        }
+        entries.insert(client.clone(), Entry::Reserved);
+        Some(Reservation { sessions: self, client: client.clone(), session: None, settled: false })
+    }
+
     /// Takes a parked session out, if `due` says so.
     pub fn take_parked_if(&self, client: &str, due: impl FnOnce(&Session) -> bool) -> Option<Reservation<'_>> {
         let mut entries = self.shard(client).entries.lock();

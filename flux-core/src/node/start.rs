@@ -181,7 +181,7 @@ impl Node {
                     server.taken_elsewhere(client, up_to);
                 }
             });
-            member.host_sessions(mqtt::Host::new(&server));
+            member.host_sessions(mqtt::Host::new(&server), store.is_shared()).await?;
             // Its durable sessions have subscribed again: what waits in the inbox is for them.
             member.receive(ingress.clone(), &own_retained).await?;
         }

@@ -214,6 +214,15 @@ pub const CLAIMS_LOST: usize = 4;
 /// Events for one session whose node is being looked for; one more is refused.
 pub const SEARCHED_EVENTS: usize = 65_536;
 
+/// How long who drains the inbox of a dead node may be silent before another does it.
+pub const DRAINER_SILENCE: Duration = Duration::from_secs(5);
+
+/// Before what could not be passed on from there is tried again.
+pub const DRAIN_RETRY: Duration = Duration::from_millis(500);
+
+/// Sessions of a dead node that one survivor takes over at a time: enough to keep Redis busy.
+pub const ADOPTED_TOGETHER: usize = 256;
+
 /// How long it is remembered who had a session that has ended: a node that was taken for dead and wakes up within it brings nothing back.
 pub const FORMER_OWNER_LIFE: Duration = Duration::from_secs(600);
 

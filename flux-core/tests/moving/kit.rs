@@ -1,5 +1,6 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use flux_core::testing::TestNode;
 use flux_core::testing::redis::TestRedis;
@@ -65,6 +66,17 @@ impl Cluster {
         let mut node = apart.node.take().expect("it runs");
         let stopped = apart.runtime.as_ref().expect("it runs").spawn(async move { node.stop().await });
         stopped.await.expect("it stops");
+    }
+
+    /// Nothing leads to the node any more, and nobody is owed anything through it.
+    pub async fn until_forgotten(&self, node: &str) {
+        let key = "flux:moving:{bus}:nodes-shared";
+        let forgotten = async {
+            while self.redis.cli(&["SISMEMBER", key, node]).trim() != "0" {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), forgotten).await.expect("it is forgotten in time");
     }
 
     pub async fn connect(&self, index: usize, connect: Connect) -> Client {

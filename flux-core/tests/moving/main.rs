@@ -4,4 +4,5 @@
 mod wire;
 
 mod between;
+mod dead;
 mod kit;

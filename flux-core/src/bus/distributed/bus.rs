@@ -32,7 +32,7 @@ use crate::types::{ClientId, Event, NodeId, SubscribeOptions, SubscriberId, Subs
 /// never comes back.
 pub struct DistributedBus {
     pub(super) core: Arc<Core>,
-    tasks: Tasks,
+    pub(super) tasks: Tasks,
     /// They end when they are dropped.
     subscriptions: Mutex<Vec<RedisSubscription>>,
 }

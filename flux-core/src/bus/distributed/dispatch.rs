@@ -206,6 +206,13 @@ impl Core {
         self.hand_on_within(found, event, hops)
     }
 
+    /// The same, but never to a node that is gone.
+    pub fn hand_on_without(&self, subscription: &Subscription, event: &Arc<Event>, gone: &NodeId) -> Option<Receipt> {
+        let mut found = self.mirror.read().group(subscription)?;
+        found.nodes.retain(|(node, _)| node != gone);
+        self.hand_on_within(found, event, 0)
+    }
+
     fn hand_on_within(&self, found: GroupDestinations, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
         if hops >= limits::GROUP_HOPS {
             return None;

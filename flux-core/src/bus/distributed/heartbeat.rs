@@ -67,7 +67,13 @@ impl Core {
                 }
             }
         };
+        self.take_inbox_back(generation).await?;
         self.figures.joins.add(1);
+        if self.figures.joins.get() > 1
+            && let Some(host) = self.sessions.get()
+        {
+            host.rejoined();
+        }
         self.agree().await?;
         let mirror = self.read_routes().await?;
         // What was retained while this node was no member. Before the first life there is nobody to tell.

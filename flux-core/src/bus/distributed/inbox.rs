@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::super::port::Subscriber;
 use super::answers::{self, StreamEntry};
 use super::arrive::{Outcome, ReadMemory};
 use super::core::Core;
+use super::membership::Generation;
 use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
 use crate::redis::{Command, Reader, RedisError, Reply};
 use crate::types::{Refusal, limits};
 
 /// The consumer group of every inbox. A node reads as the consumer of its own name.
-const GROUP: &str = "node";
+pub const GROUP: &str = "node";
 
 /// Between attempts to store what could not be stored.
 const RETRY: Duration = Duration::from_secs(1);
@@ -35,6 +37,17 @@ pub async fn prepare(core: &Core, lane: usize) -> Result<(), RedisError> {
         // There from a former life.
         Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
         answer => answer.map(drop),
+    }
+}
+
+impl Core {
+    /// Whoever drains the inbox for a life before this one lets go of it.
+    pub async fn take_inbox_back(&self, generation: Generation) -> Result<(), RedisError> {
+        let set = |lane| Command::new("SET").key(self.keys.reader(&self.settings.node, lane)).arg(generation.0);
+        for taken in join_all((0..self.settings.lanes).map(|lane| self.redis.call(set(lane).repeatable()))).await {
+            taken?;
+        }
+        Ok(())
     }
 }
 

@@ -41,6 +41,21 @@ impl BusKeys {
         self.0.key(CLUSTER, &format!("nodes:{node}:{generation}:{kept}"))
     }
 
+    /// Set: nodes whose sessions others can take over.
+    pub fn shared(&self) -> String {
+        format!("{}-shared", self.nodes())
+    }
+
+    /// What the script gets that drains one lane of a dead node's inbox.
+    pub fn for_draining(&self, node: &NodeId, lane: usize) -> [String; 3] {
+        [self.inbox(node, lane), self.0.key(&format!("{node}/{lane}"), "drainer"), self.reader(node, lane)]
+    }
+
+    /// String: the life of the node that reads this lane of its inbox.
+    pub fn reader(&self, node: &NodeId, lane: usize) -> String {
+        self.0.key(&format!("{node}/{lane}"), "generation")
+    }
+
     /// What the scripts get, in their order.
     pub fn for_scripts(&self) -> [String; 6] {
         let members = self.0.key(CLUSTER, "members");

@@ -13,6 +13,9 @@ pub struct Scripts {
     announce: Script,
     seed: Script,
     decide: Script,
+    dead: Script,
+    forget: Script,
+    drain: Script,
     keys: [String; 6],
 }
 
@@ -36,12 +39,27 @@ impl Scripts {
             announce: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/announce.lua"))),
             seed: Script::new(include_str!("scripts/seed.lua")),
             decide: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/decide.lua"))),
+            dead: Script::new(include_str!("scripts/dead.lua")),
+            forget: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/forget.lua"))),
+            drain: Script::new(include_str!("scripts/drain.lua")),
             keys: keys.for_scripts(),
         }
     }
 
     fn command(&self, script: &Script) -> Command {
         Command::script(script, &self.keys).repeatable()
+    }
+
+    pub fn dead(&self) -> Command {
+        self.command(&self.dead)
+    }
+
+    pub fn forget(&self) -> Command {
+        self.command(&self.forget)
+    }
+
+    pub fn drain(&self, keys: &[String]) -> Command {
+        Command::script(&self.drain, keys).repeatable()
     }
 
     pub fn join(&self) -> Command {

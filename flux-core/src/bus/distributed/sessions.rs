@@ -4,16 +4,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use super::super::memory::MemoryBus;
 use super::super::port::{Answer, Handover};
 use super::super::wire::{Audience, EncodedEvent};
 use super::bus::DistributedBus;
 use super::core::Core;
+use super::heartbeat::JoinError;
 use super::kind::Transport;
 use super::retained;
 use super::share::Share;
+use super::succession;
 use crate::receipt::Receipt;
+use crate::redis::Command;
 use crate::types::{ClientId, Event, EventId, NodeId, Properties, QoS, Refusal, Subscription, Timestamp, TopicName};
 
 /// Who waits for all others to know what this node has told.
@@ -29,8 +34,27 @@ pub trait SessionHost: Send + Sync + 'static {
     /// An event for this session alone, wherever it is now; `group`: the shared group that chose it. Safe once it is stored there.
     fn reach(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Receipt;
 
+    /// Takes over what `dead` had, as far as others do not. Sessions and wills go on here.
+    fn adopt<'a>(&'a self, dead: &'a NodeId) -> BoxFuture<'a, Adopted>;
+
+    /// Subscribers that pass on, wherever their sessions are by then, what comes to the inbox of `dead` for all that it had or had passed on
+    /// before. `None`: they cannot be read at the moment.
+    fn estate<'a>(&'a self, dead: &'a NodeId) -> BoxFuture<'a, Option<Arc<MemoryBus>>>;
+
+    /// The others had given this node up: it may have lost sessions without hearing of it.
+    fn rejoined(&self);
+
     /// Another node says where a session stands. Called in the order of the lane, and not delivered again.
     fn hear(&self, client: &ClientId, mark: Mark);
+}
+
+/// How far the sessions of a dead node have been taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adopted {
+    /// Some may still get something from its inbox.
+    InPart,
+    /// Nobody is owed anything through it.
+    All,
 }
 
 /// What nodes tell each other about a session that moves.
@@ -64,9 +88,20 @@ pub fn mark_of(event: &Event) -> Option<Mark> {
 }
 
 impl DistributedBus {
-    /// `host` keeps sessions that can move. Only the first one counts.
-    pub fn host_sessions(&self, host: Arc<dyn SessionHost>) {
-        _ = self.core.sessions.set(host);
+    /// `host` keeps sessions. Only the first one counts. `shared`: they can move between nodes, and others take them over when this node is
+    /// gone, as it does theirs.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn host_sessions(&self, host: Arc<dyn SessionHost>, shared: bool) -> Result<(), JoinError> {
+        let core = &self.core;
+        let word = if shared { "SADD" } else { "SREM" };
+        let note = Command::new(word).key(core.keys.shared()).arg(core.settings.node.as_str());
+        core.redis.call(note.repeatable()).await?;
+        if core.sessions.set(host).is_ok() && shared {
+            self.tasks.spawn("bus succession", succession::run(core.clone(), self.tasks.clone()));
+        }
+        Ok(())
     }
 
     pub fn lanes(&self) -> usize {
@@ -89,21 +124,7 @@ impl DistributedBus {
 
     /// Puts a mark into a lane of `to`'s inbox, behind all that this node has sent there.
     pub fn mark(&self, client: &ClientId, to: &NodeId, mark: &Mark) -> Receipt {
-        let event = Event {
-            id: EventId(rand::random()),
-            topic: TopicName::parse(TOPIC).expect("a valid topic name"),
-            payload: serde_json::to_vec(mark).expect("words and numbers are JSON").into(),
-            qos: QoS::AtLeastOnce,
-            retain: false,
-            properties: Properties::NONE,
-            expires_at: None,
-            publisher: client.clone(),
-            time: Timestamp::now(),
-        };
-        let (share, receipt) = Share::among(1);
-        let audience = Audience { session: Some(client.clone()), ..Audience::default() };
-        self.core.put(to, mark.lane, &event, audience, &share);
-        receipt
+        self.core.say(client, to, mark)
     }
 
     /// Returns once every member knows all that this node's subscribers have asked for before, and all that members had published by
@@ -126,8 +147,26 @@ impl DistributedBus {
 }
 
 impl Core {
+    pub fn say(&self, client: &ClientId, to: &NodeId, mark: &Mark) -> Receipt {
+        let event = Event {
+            id: EventId(rand::random()),
+            topic: TopicName::parse(TOPIC).expect("a valid topic name"),
+            payload: serde_json::to_vec(mark).expect("words and numbers are JSON").into(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            properties: Properties::NONE,
+            expires_at: None,
+            publisher: client.clone(),
+            time: Timestamp::now(),
+        };
+        let (share, receipt) = Share::among(1);
+        let audience = Audience { session: Some(client.clone()), ..Audience::default() };
+        self.put(to, mark.lane, &event, audience, &share);
+        receipt
+    }
+
     /// By the inbox, whatever else travels: what moves with a session must keep its order.
-    fn put(&self, to: &NodeId, lane: usize, event: &Event, audience: Audience, share: &Share) {
+    pub fn put(&self, to: &NodeId, lane: usize, event: &Event, audience: Audience, share: &Share) {
         let encoded = Arc::new(EncodedEvent::new(event));
         let link = self.links.to(to);
         link.outbox(lane, Transport::Inbox).send(&encoded, audience, None, Some(share), &mut Handover::default());

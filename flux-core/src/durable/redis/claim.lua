@@ -1,7 +1,8 @@
 -- Makes a node the owner of what is stored for a client.
 -- KEYS as for a batch; ARGV: node, the only owner it is taken from ('': whoever has it), seconds that an owner of nothing is remembered
 -- Answer: nothing if it is another's or nothing is stored, else epoch, former owner, queue, record, next seq, bytes, entries in the
--- stream, released entries, first entry, first released, received packet ids, will, nodes that may still have messages for it (a line each)
+-- stream, released entries, first entry, first released, received packet ids, will, nodes that may still have messages for it (a line each),
+-- 1 if this node was one of them, or had it already
 local session, entries, released, received, will = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, from = ARGV[1], ARGV[2]
 local known = redis.call('HMGET', session, 'o', 'p', 'q', 'r', 'n', 'b', 's')
@@ -12,10 +13,13 @@ end
 local time = redis.call('TIME')
 local epoch = math.max(tonumber(known[2] or 0) + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 -- Publishers know where a session is from the routes: until they have heard of the new place they send to the former ones.
-local sources, former = {}, known[1]
+local sources, former, returns = {}, known[1], ''
 if known[3] then
     for source in string.gmatch((known[7] or '') .. '\n' .. former, '[^\n]+') do
         local listed = source == node
+        if listed then
+            returns = '1'
+        end
         for _, other in ipairs(sources) do
             listed = listed or other == source
         end
@@ -48,4 +52,5 @@ return {
     redis.call('SMEMBERS', received),
     last_will,
     table.concat(sources, '\n'),
+    returns,
 }

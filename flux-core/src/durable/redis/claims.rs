@@ -25,6 +25,7 @@ struct Found {
     received: Vec<u16>,
     will: Vec<u8>,
     sources: Vec<NodeId>,
+    returns: bool,
 }
 
 impl Core {
@@ -80,6 +81,7 @@ impl Core {
             record: found.record.into(),
             epoch: found.epoch,
             sources: found.sources,
+            returns: found.returns,
         });
         let will = Some(found.will).filter(|will| !will.is_empty()).map(Vec::into_boxed_slice);
         Ok(Claimed { session, will, from: former.map(|from| NodeId::new(from.as_str())) })
@@ -193,6 +195,7 @@ fn read(parts: &[Value]) -> Option<Found> {
         received,
         will,
         sources,
+        returns,
     ] = parts
     else {
         return None;
@@ -216,5 +219,6 @@ fn read(parts: &[Value]) -> Option<Found> {
         received: received.iter().map(|value| text(value)?.parse().ok()).collect::<Option<_>>()?,
         will: bulk(will)?,
         sources: nodes(&text(sources)?),
+        returns: !text(returns)?.is_empty(),
     })
 }

@@ -224,6 +224,12 @@ impl DurableStore for RedisStore {
         self.0.unlist(client, nodes);
     }
 
+    fn relist(&self, client: &ClientId) {
+        let core = &self.0;
+        let add = Command::new("SADD").key(keys::clients_of(core.redis.keys(), &core.node)).arg(client.as_str());
+        core.redis.send(core.safe(add), Reply::Ignored);
+    }
+
     fn let_go(&self, client: &ClientId) {
         let mut state = self.0.shared.state.lock();
         let Some(lane) = state.lanes.get(client) else { return };

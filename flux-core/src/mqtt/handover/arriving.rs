@@ -8,12 +8,13 @@ use super::super::mailbox::Mailbox;
 use super::super::record::{SessionRecord, WillRecord};
 use super::super::server::Server;
 use super::super::session::Session;
+use super::Subscriptions;
 use super::hold::{Held, Hold};
 use crate::bus::Subscriber;
 use crate::bus::distributed::{DistributedBus, Mark, Word};
 use crate::durable::{Claimed, Operation, RecoveredSession, Transaction};
 use crate::receipt::Receipt;
-use crate::types::{ClientId, NodeId, Refusal, SubscribeOptions, Subscription, Timestamp, limits};
+use crate::types::{ClientId, NodeId, QueueId, Refusal, SubscribeOptions, SubscriberId, Subscription, Timestamp, limits};
 
 /// A session's way here.
 struct Arrival {
@@ -25,7 +26,7 @@ struct Arrival {
 
 #[derive(Clone)]
 struct Facts {
-    queue: crate::types::QueueId,
+    queue: QueueId,
     epoch: u64,
     sources: Vec<NodeId>,
 }
@@ -37,11 +38,11 @@ impl Server {
     /// # Errors
     /// The store does not answer, or what it keeps does not read.
     pub async fn claim_session(self: &Arc<Self>, client: &ClientId) -> Result<Option<Box<Session>>, Refusal> {
-        let returning = self.handovers.left.lock().get(client).map(|left| left.mailbox.clone());
+        let returning = self.handovers.left.lock().get(client).and_then(|left| left.mailbox().cloned());
         if let Some(mailbox) = &returning {
             // What comes from now on may have to go behind what the other node still has.
             let lanes = self.member.as_ref().map_or(1, |member| member.lanes());
-            mailbox.begin_handover(Hold::new(0, lanes, std::slice::from_ref(&self.settings.node)));
+            mailbox.begin_handover(Hold::new(0, lanes, std::slice::from_ref(&self.settings.node), false));
         }
         let claimed = tokio::time::timeout(self.settings.connect_timeout, self.store.claim(client)).await;
         let claimed = match claimed {
@@ -65,7 +66,9 @@ impl Server {
             && let Some(left) = self.handovers.left.lock().remove(client)
         {
             // It has ended elsewhere: nobody is owed what comes for it.
-            self.hand_to_store(left.mailbox.abandon_handover());
+            if let Some(mailbox) = left.mailbox() {
+                self.hand_to_store(mailbox.abandon_handover());
+            }
             self.forget(client, &left);
         }
         Ok(taken)
@@ -112,15 +115,15 @@ impl Server {
     }
 
     /// The mailbox of a session that comes back before it was forgotten here, and what it had subscribed to.
-    pub fn mailbox_left(&self, client: &ClientId) -> Option<(Arc<Mailbox>, super::Subscriptions)> {
+    pub fn take_left(&self, client: &ClientId) -> Option<(Option<Arc<Mailbox>>, SubscriberId, Subscriptions)> {
         let left = self.handovers.left.lock().remove(client)?;
-        Some((left.mailbox, left.subscriptions))
+        Some((left.mailbox().cloned(), left.subscriber(), left.subscriptions))
     }
 
     /// Keeps the order and drops doubles from the first event on.
     pub fn watch_arrival(&self, mailbox: &Mailbox, found: &RecoveredSession) {
         if let Some(member) = self.member.as_ref().filter(|_| found.epoch > 0) {
-            mailbox.begin_handover(Hold::new(found.epoch, member.lanes(), &found.sources));
+            mailbox.begin_handover(Hold::new(found.epoch, member.lanes(), &found.sources, !found.returns));
         }
     }
 
@@ -188,6 +191,7 @@ impl Server {
         }
         // Refused if it has moved on: then its next node sees to the rest.
         if self.commit(Operation::HandedOver { queue }).await.is_ok() {
+            self.store.relist(&client);
             self.store.unlist(&client, &sources);
         }
         tokio::time::sleep(limits::HANDOVER_LINGER).await;

@@ -48,9 +48,10 @@ pub enum Direct {
 }
 
 impl Hold {
-    /// `epoch` is that of the claim; `sources` have had the session before it.
-    pub fn new(epoch: u64, lanes: usize, sources: &[NodeId]) -> Self {
-        let lane = || Lane { covered: !sources.is_empty(), awaited: sources.to_vec(), ..Lane::default() };
+    /// `epoch` is that of the claim; `sources` have had the session before it. `covered`: what others send here now was sent to one of these,
+    /// too. Not so where one of these leaves it to this very node, which had the session before.
+    pub fn new(epoch: u64, lanes: usize, sources: &[NodeId], covered: bool) -> Self {
+        let lane = || Lane { covered: covered && !sources.is_empty(), awaited: sources.to_vec(), ..Lane::default() };
         Hold {
             epoch,
             lanes: std::iter::repeat_with(lane).take(lanes.max(1)).collect(),

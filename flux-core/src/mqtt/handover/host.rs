@@ -1,7 +1,10 @@
 use std::sync::{Arc, Weak};
 
+use futures_util::future::BoxFuture;
+
 use super::super::server::Server;
-use crate::bus::distributed::{Mark, SessionHost, Word};
+use crate::bus::MemoryBus;
+use crate::bus::distributed::{Adopted, Mark, SessionHost, Word};
 use crate::receipt::Receipt;
 use crate::types::{ClientId, Event, NodeId, Refusal, Subscription};
 
@@ -15,6 +18,25 @@ impl Host {
 }
 
 impl SessionHost for Host {
+    fn adopt<'a>(&'a self, dead: &'a NodeId) -> BoxFuture<'a, Adopted> {
+        Box::pin(async move {
+            match self.0.upgrade() {
+                Some(server) => server.adopt(dead).await,
+                None => Adopted::InPart,
+            }
+        })
+    }
+
+    fn estate<'a>(&'a self, dead: &'a NodeId) -> BoxFuture<'a, Option<Arc<MemoryBus>>> {
+        Box::pin(async move { self.0.upgrade()?.estate(dead).await })
+    }
+
+    fn rejoined(&self) {
+        if let Some(server) = self.0.upgrade() {
+            server.clone().spawn_handover("lost sessions", async move { server.look_for_lost().await });
+        }
+    }
+
     fn reach(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Receipt {
         match self.0.upgrade() {
             Some(server) => server.reach(client, event, group),

@@ -5,23 +5,45 @@ use std::sync::Arc;
 use super::super::mailbox::{Command, Elsewhere};
 use super::super::server::Server;
 use super::super::session::Session;
-use super::{Left, Searched};
+use super::{Left, Passing, Searched};
 use crate::bus::Answer;
 use crate::bus::distributed::{Mark, Word};
 use crate::durable::Operation;
 use crate::types::{ClientId, Delivery, NodeId, Refusal, limits};
 
 impl Server {
-    /// Another node has claimed the client's session: what this node has of it goes, without a word to the store.
-    pub fn has_left(&self, client: &ClientId) {
-        if let Some(profile) = self.sessions.profile(client.as_str()) {
+    /// Another node has the client: looks whether it has its session, too.
+    pub fn taken_by_another(self: &Arc<Self>, client: &ClientId) {
+        let Some(profile) = self.sessions.profile(client.as_str()) else { return };
+        if !profile.facts.lock().durable {
             profile.leave();
+            self.sessions.command(client.as_str(), Command::TakenOver);
+            return;
+        }
+        let (server, client) = (self.clone(), client.clone());
+        self.spawn_handover("session leaving", async move {
+            match server.store.whereabouts(&client).await {
+                Ok(Some(found)) if found.node == server.settings.node => {}
+                Ok(Some(found)) => server.has_left(&client, found.epoch),
+                // It has ended there.
+                Ok(None) => server.has_left(&client, u64::MAX),
+                Err(problem) => tracing::warn!(client_id = %client, %problem, "where a session is cannot be asked"),
+            }
+        });
+    }
+
+    /// Another node has claimed the client's session: what this node has of it goes, without a word to the store. `epoch`: of that claim; what
+    /// this node has by a later one stays.
+    pub fn has_left(&self, client: &ClientId, epoch: u64) {
+        match self.sessions.profile(client.as_str()) {
+            Some(profile) if profile.epoch() < epoch => profile.leave(),
+            _ => return,
         }
         if self.sessions.command(client.as_str(), Command::TakenOver) {
             // Its connection lets go of it.
             return;
         }
-        if let Some(mut reservation) = self.sessions.take_parked_if(client.as_str(), |session| session.queue.is_some()) {
+        if let Some(mut reservation) = self.sessions.take_parked_if(client.as_str(), |session| session.profile.has_left()) {
             if let Some(session) = reservation.session().take() {
                 self.let_leave(session);
             }
@@ -44,7 +66,8 @@ impl Server {
         }
         self.metrics.durable_sessions.sub(1);
         let lanes = self.member.as_ref().map_or(1, |member| member.lanes());
-        let left = Left { mailbox: profile.mailbox.clone(), subscriptions, epoch: 0, passed_on: vec![false; lanes] };
+        let left =
+            Left { passing: Passing::Mailbox(profile.mailbox.clone()), subscriptions, epoch: 0, passed_on: vec![false; lanes] };
         self.handovers.left.lock().insert(profile.client.clone(), left);
         // What waited here for a former node is for the next one now.
         self.hand_to_store(profile.mailbox.abandon_handover());
@@ -64,18 +87,20 @@ impl Server {
         match self.store.whereabouts(client).await {
             // A word from before the session came back, or went on: who has it now gives its own.
             Ok(Some(now)) if now.epoch != mark.epoch || now.node != to => return,
-            Ok(Some(_)) => self.has_left(client),
+            Ok(Some(_)) => self.has_left(client, mark.epoch),
             // It has ended meanwhile.
             Ok(None) => {}
             Err(problem) => return tracing::warn!(client_id = %client, %problem, "a session that has left cannot be looked for"),
         }
         while self.sessions.profile(client.as_str()).is_some_and(|profile| profile.has_left()) {
             tokio::time::sleep(limits::HANDOVER_LOOK).await;
+            // It may just have been parked.
+            self.has_left(client, mark.epoch);
         }
         while self.is_searched(client) {
             tokio::time::sleep(limits::HANDOVER_LOOK).await;
         }
-        let queue = self.handovers.left.lock().get(client).and_then(|left| left.mailbox.queue());
+        let queue = self.handovers.left.lock().get(client).and_then(|left| left.mailbox()?.queue());
         if let Some(queue) = queue {
             // Goes behind all that was appended before, and is refused behind it.
             _ = self.commit(Operation::ForgetReceived { queue, packet_id: 0 }).await;
@@ -108,10 +133,30 @@ impl Server {
 
     pub(super) fn forget(&self, client: &ClientId, left: &Left) {
         for subscription in left.subscriptions.keys() {
-            self.bus.unsubscribe(subscription, left.mailbox.subscriber());
+            self.bus.unsubscribe(subscription, left.subscriber());
         }
-        self.metrics.handed_over.add(left.mailbox.depth().queue_entries);
+        self.metrics.handed_over.add(left.pending());
         self.store.let_go(client);
+    }
+
+    /// Something for the client's session was refused: it may be another node's, or be so no more.
+    fn look_after(&self, client: &ClientId) {
+        let here = self.sessions.profile(client.as_str()).is_some_and(|profile| !profile.has_left());
+        if here
+            && self.handovers.looked_after.lock().insert(client.clone())
+            && let Some(server) = self.this.upgrade()
+        {
+            let client = client.clone();
+            self.spawn_handover("session leaving", async move {
+                let found = server.store.whereabouts(&client).await;
+                server.handovers.looked_after.lock().remove(&client);
+                if let Ok(Some(found)) = found
+                    && found.node != server.settings.node
+                {
+                    server.has_left(&client, found.epoch);
+                }
+            });
+        }
     }
 
     /// A task that ends with the node.
@@ -132,11 +177,11 @@ impl Elsewhere for Server {
             return self.give_back(client, delivery, answer);
         }
         let Some(member) = &self.member else { return answer(Err(Refusal::Moved)) };
-        self.has_left(client);
+        self.look_after(client);
         let Delivery { event, shared, .. } = delivery;
         if member.knows(to) && !self.is_searched(client) {
             return member.forward(client, &event, shared.as_ref(), to, answer);
         }
-        self.search(client, Searched { event, group: shared, answer });
+        self.search(client, Searched { event, group: shared, direct: true, answer });
     }
 }

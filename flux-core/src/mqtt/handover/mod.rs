@@ -7,11 +7,15 @@
 //! Meanwhile what comes directly waits (`hold`), so that the order of each publisher is kept, and what comes both ways is taken once:
 //! what others had sent before they knew is left to the former node, for it may have been in the queue when the session was claimed.
 //!
+//! A node that is gone is succeeded by the others (`adopting`): they claim what it had as if a client had come, and one of them passes on
+//! in its place what lies in its inbox.
+//!
 //! `reach` finds a session wherever it is: with the node that the store names.
 //!
 //! Invariant: an event that was owed to a session is in its queue, or its publisher was not told that it is safe, or it is in the inbox of
 //! a node that will pass it on.
 
+mod adopting;
 mod arriving;
 pub mod hold;
 mod host;
@@ -21,14 +25,14 @@ mod reach;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::mailbox::Mailbox;
 use super::session::Profile;
 use crate::bus::Answer;
-use crate::types::{ClientId, Event, SubscribeOptions, Subscription};
+use crate::types::{ClientId, Event, SubscribeOptions, SubscriberId, Subscription};
 
 pub use host::Host;
 
@@ -41,6 +45,8 @@ pub struct Handovers {
     arriving: Mutex<HashMap<ClientId, (u64, Arc<Profile>)>>,
     /// Events whose sessions are being looked for, in order.
     searched: Mutex<HashMap<ClientId, VecDeque<Searched>>>,
+    /// Clients whose place is just being asked for.
+    looked_after: Mutex<HashSet<ClientId>>,
     /// One at a time hands to the store what waited: its order must not change.
     releasing: Mutex<()>,
     /// A node has passed on a lane, or a session has come or gone.
@@ -49,11 +55,39 @@ pub struct Handovers {
 
 /// A session that has left.
 struct Left {
-    mailbox: Arc<Mailbox>,
+    passing: Passing,
     subscriptions: Subscriptions,
     /// The claim that it left by, once that is known, and the lanes of which all was passed on.
     epoch: u64,
     passed_on: Vec<bool>,
+}
+
+/// Who passes on what comes here for a session that has left.
+enum Passing {
+    /// Appends to its queue, which are refused: what was under way keeps its place.
+    Mailbox(Arc<Mailbox>),
+    /// After a restart nothing is under way.
+    Forwarder(SubscriberId),
+}
+
+impl Left {
+    fn subscriber(&self) -> SubscriberId {
+        match &self.passing {
+            Passing::Mailbox(mailbox) => mailbox.subscriber(),
+            Passing::Forwarder(id) => *id,
+        }
+    }
+
+    fn mailbox(&self) -> Option<&Arc<Mailbox>> {
+        match &self.passing {
+            Passing::Mailbox(mailbox) => Some(mailbox),
+            Passing::Forwarder(_) => None,
+        }
+    }
+
+    fn pending(&self) -> u64 {
+        self.mailbox().map_or(0, |mailbox| mailbox.depth().queue_entries)
+    }
 }
 
 /// What a client has subscribed to.
@@ -63,12 +97,14 @@ type Subscriptions = BTreeMap<Subscription, SubscribeOptions>;
 struct Searched {
     event: Arc<Event>,
     group: Option<Arc<Subscription>>,
+    /// It came to this node for itself: should the session be here by then, it goes behind what others pass on.
+    direct: bool,
     answer: Answer,
 }
 
 impl Handovers {
     /// Copies that wait to be passed on.
     pub fn pending(&self) -> u64 {
-        self.left.lock().values().map(|left| left.mailbox.depth().queue_entries).sum()
+        self.left.lock().values().map(Left::pending).sum()
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::super::mailbox::Mailbox;
 use super::super::server::Server;
 use super::super::session::Profile;
-use super::{Searched, Subscriptions};
+use super::{Left, Passing, Searched, Subscriptions};
 use crate::bus::distributed::Arrivals;
 use crate::bus::{Answer, Handover, Subscriber};
 use crate::receipt::Receipt;
@@ -23,32 +25,43 @@ enum Here {
 }
 
 impl Server {
-    pub fn reach(self: &Arc<Self>, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Receipt {
+    pub fn reach(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Receipt {
         if !self.is_searched(client)
             && let Some(receipt) = self.give(client, event, group, true)
         {
             return receipt;
         }
+        self.seek(client, event, group, false)
+    }
+
+    /// Looks for the session. `direct`: see [`Searched`].
+    pub(super) fn seek(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>, direct: bool) -> Receipt {
         let (sender, receipt) = Receipt::pending();
         // Whoever does not wait any more needs no answer.
         let answer = Box::new(move |outcome| _ = sender.send(outcome));
-        self.search(client, Searched { event: event.clone(), group: group.cloned(), answer });
+        self.search(client, Searched { event: event.clone(), group: group.cloned(), direct, answer });
         receipt
     }
 
     /// An event that was refused because the session had left, and which has come back meanwhile: as if it came now.
     pub(super) fn give_back(&self, client: &ClientId, delivery: Delivery, answer: Answer) {
-        let Some(mailbox) = self.profile_here(client).map(|profile| profile.mailbox.clone()) else {
-            let Delivery { event, shared: group, .. } = delivery;
-            return self.search(client, Searched { event, group, answer });
+        let Delivery { event, shared: group, .. } = delivery;
+        let Some(receipt) = self.give_directly(client, &event, group.as_ref()) else {
+            return self.search(client, Searched { event, group, direct: true, answer });
         };
-        let event = delivery.event.clone();
+        self.tasks.spawn("session search", async move { answer(receipt.await) });
+    }
+
+    /// As if it came to its subscriptions here. `None`: the session is not here.
+    fn give_directly(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Option<Receipt> {
+        let profile = self.profile_here(client).filter(|profile| !profile.has_left())?;
+        let Some(delivery) = delivery(&profile.subscriptions.lock(), client, event, group) else { return Some(Receipt::SAFE) };
         let mut handover = Handover::default();
-        let taken = mailbox.deliver(delivery, &mut handover);
-        handover.note(taken, &(mailbox as _));
+        let taken = profile.mailbox.deliver(delivery, &mut handover);
+        handover.note(taken, &(profile.mailbox.clone() as _));
         let refused = handover.refused.take();
-        let stored = self.ingress.complete(&event, handover);
-        self.tasks.spawn("session search", async move { answer(refused.map_or(stored, Receipt::refused).await) });
+        let stored = self.ingress.complete(event, handover);
+        Some(refused.map_or(stored, Receipt::refused))
     }
 
     fn profile_here(&self, client: &ClientId) -> Option<Arc<Profile>> {
@@ -77,6 +90,7 @@ impl Server {
     }
 
     async fn find(self: &Arc<Self>, client: &ClientId) {
+        let patience = Instant::now() + limits::HANDOVER_PATIENCE;
         let shutdown = self.tasks.shutdown().clone();
         loop {
             if self.settle_here(client) {
@@ -92,13 +106,17 @@ impl Server {
                     return self.take_searched(client).into_iter().for_each(|searched| (searched.answer)(Ok(())));
                 }
                 (Ok(Some(found)), Some(member)) if found.node != self.settings.node && member.knows(&found.node) => {
-                    for Searched { event, group, answer } in self.take_some(client) {
+                    for Searched { event, group, answer, .. } in self.take_some(client) {
                         member.forward(client, &event, group.as_ref(), &found.node, answer);
                     }
                     if self.all_found(client) {
                         return;
                     }
                     continue;
+                }
+                (Ok(Some(found)), _) if found.node == self.settings.node && Instant::now() >= patience => {
+                    tracing::error!(client_id = %client, "a session that is stored as this node's is not here");
+                    return self.take_searched(client).into_iter().for_each(|one| (one.answer)(Err(Refusal::StoreFailed)));
                 }
                 // It is just being taken in here, or its node is dead and another will adopt it.
                 (Ok(Some(_)), _) => {}
@@ -139,7 +157,12 @@ impl Server {
         let mut some = self.take_some(client);
         let mut given = Vec::new();
         while let Some(searched) = some.pop_front() {
-            match self.give(client, &searched.event, searched.group.as_ref(), false) {
+            let Searched { event, group, direct, .. } = &searched;
+            let receipt = match direct {
+                true => self.give_directly(client, event, group.as_ref()),
+                false => self.give(client, event, group.as_ref(), false),
+            };
+            match receipt {
                 Some(receipt) => given.push((receipt, searched.answer)),
                 None => {
                     some.push_front(searched);
@@ -204,8 +227,8 @@ impl Server {
             None => {}
         }
         match self.handovers.left.lock().get(client) {
-            Some(left) => Here::Left(left.mailbox.clone(), raw()),
-            None => Here::Not,
+            Some(Left { passing: Passing::Mailbox(mailbox), .. }) => Here::Left(mailbox.clone(), raw()),
+            _ => Here::Not,
         }
     }
 
