@@ -147,6 +147,10 @@ pub const INBOX_FUSE_ENTRIES: u64 = 4 * INBOX_ENTRIES;
 /// Batches read from an inbox at a time.
 pub const INBOX_READ: usize = 64;
 
+/// How long a node that starts delivers what its inbox holds before it takes clients. Beyond, to serve is worth more than the order of
+/// those publishers that have changed their node.
+pub const CATCH_UP: Duration = Duration::from_secs(10);
+
 /// Batches taken from one lane of the inbox whose events are not stored yet. Reading waits beyond.
 pub const INBOX_UNSETTLED: usize = 256;
 

@@ -158,6 +158,31 @@ async fn a_durable_session_gets_what_was_published_while_its_node_was_dead() {
 }
 
 #[tokio::test]
+async fn a_publisher_that_comes_to_a_restarted_node_overtakes_nothing_of_its_own() {
+    const BEFORE: usize = 2_000;
+    if !is_there() {
+        return;
+    }
+    let mut cluster = Cluster::of(2, "hybrid");
+    let mut device = cluster.client(1, Connect::v5("device").durable()).await;
+    device.subscribe("orders/#", 1).await;
+    device.disconnect().await;
+    let folder = cluster.kill(1);
+    let mut publisher = cluster.client(0, Connect::v5("publisher")).await;
+    for number in 0..BEFORE {
+        publisher.publish(Publish::new("orders/1", number.to_string()).qos(1)).await;
+    }
+    publisher.disconnect().await;
+    cluster.restart(1, folder);
+    let mut publisher = cluster.client(1, Connect::v5("publisher")).await;
+    publisher.publish(Publish::new("orders/1", BEFORE.to_string()).qos(1)).await;
+    let mut device = cluster.client(1, Connect::v5("device").durable()).await;
+    for number in 0..=BEFORE {
+        assert_eq!(device.receive().await.text(), number.to_string());
+    }
+}
+
+#[tokio::test]
 async fn what_is_retained_on_one_node_is_retained_on_all() {
     if !is_there() {
         return;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -69,6 +70,8 @@ impl DistributedBus {
     /// From now on events from other nodes are delivered here, and `arrivals` finishes that. Call it once this node's durable
     /// subscribers have subscribed again: they are owed what waits.
     ///
+    /// Returns once what waited has been delivered, or takes too long.
+    ///
     /// `own` are the retained messages that this node had before it was in a cluster: they are kept if there is no cluster yet.
     pub async fn receive(&self, arrivals: Arc<dyn Arrivals>, own: &[Arc<Event>]) -> Result<(), JoinError> {
         let core = &self.core;
@@ -84,10 +87,14 @@ impl DistributedBus {
         });
         events.confirmed().await?;
         self.subscriptions.lock().push(events);
-        for lane in 0..core.settings.lanes {
-            inbox::start(core, lane, &self.tasks);
-        }
+        let lanes: Vec<_> = (0..core.settings.lanes).map(|lane| inbox::start(core, lane, &self.tasks)).collect();
         core.load_retained(own).await?;
+        // A publisher that comes here must not overtake what it has sent through another node.
+        if tokio::time::timeout(limits::CATCH_UP, join_all(lanes)).await.is_err() {
+            tracing::warn!(
+                "what other nodes have sent meanwhile is still being delivered: publishers that come here may overtake it"
+            );
+        }
         core.set_state(PeerState::Ready);
         core.tell.notify_one();
         Ok(())

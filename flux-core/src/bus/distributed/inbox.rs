@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::super::port::Subscriber;
 use super::answers::{self, StreamEntry};
 use super::arrive::{Outcome, ReadMemory};
+use super::backlog::Backlog;
 use super::core::Core;
 use super::membership::Generation;
 use crate::lifecycle::Tasks;
@@ -51,14 +52,18 @@ impl Core {
     }
 }
 
-pub fn start(core: &Arc<Core>, lane: usize, tasks: &Tasks) {
+/// Answers once what waits there now has been delivered.
+pub fn start(core: &Arc<Core>, lane: usize, tasks: &Tasks) -> oneshot::Receiver<()> {
     let (sender, receiver) = mpsc::channel(limits::INBOX_UNSETTLED);
-    tasks.spawn("bus inbox", read(core.clone(), lane, sender, tasks.clone()));
+    let (caught_up, is_caught_up) = oneshot::channel();
+    tasks.spawn("bus inbox", read(core.clone(), lane, sender, tasks.clone(), caught_up));
     tasks.spawn("bus settler", settle(core.clone(), lane, receiver));
+    is_caught_up
 }
 
-async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, tasks: Tasks) {
+async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, tasks: Tasks, caught_up: oneshot::Sender<()>) {
     let key = core.keys.inbox(&core.settings.node, lane);
+    let mut backlog = Backlog::of(&core.redis, &key, caught_up).await;
     let mut reader = core.redis.reader(&key);
     let mut memory = ReadMemory::default();
     // First what a former life has read and not finished.
@@ -86,6 +91,7 @@ async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, ta
             (Some(_), Some(last)) => Some(last.id.clone()),
             _ => None,
         };
+        let last = entries.last().map(|entry| entry.id.clone());
         for StreamEntry { id, fields } in entries {
             let batch = fields.into_iter().find(|(name, _)| name == b"m").map(|(_, batch)| batch).unwrap_or_default();
             let Outcome { receipts, pressed, held } = core.arrive(&batch, &mut memory, false);
@@ -101,6 +107,11 @@ async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, ta
             if let Some(subscriber) = pressed {
                 wait_for_room(&*subscriber, core.settings.grace).await;
             }
+        }
+        match last {
+            Some(last) => backlog.delivered(&last),
+            None if place == ">" => backlog.end(),
+            None => {}
         }
     }
 }

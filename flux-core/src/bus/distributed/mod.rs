@@ -16,6 +16,7 @@
 mod answers;
 mod arrivals;
 mod arrive;
+mod backlog;
 mod bus;
 mod canary;
 mod clients;
