@@ -168,7 +168,7 @@ section! {
     Durability {
         /// What an acknowledged message survives: routed (nothing), stored (a killed process), replicated (a power failure or failover), auto (what the store can).
         ack: Ack = Ack::Auto;
-        /// Where durable sessions, wills and retained messages are kept; auto is the disk.
+        /// Where durable sessions, wills and retained messages are kept; auto is Redis where a cluster shares it, else the disk.
         store: StoreKind = StoreKind::Auto;
     }
 }

@@ -174,6 +174,11 @@ impl Sessions {
         }
     }
 
+    /// Whether anybody has it: a connection, a handshake, or this registry.
+    pub fn contains(&self, client: &ClientId) -> bool {
+        self.shard(client.as_str()).entries.lock().contains_key(client)
+    }
+
     pub fn is_connected(&self, client: &str) -> bool {
         matches!(self.shard(client).entries.lock().get(client), Some(Entry::Connected(_)))
     }

@@ -91,8 +91,19 @@ pub(super) async fn open_store(
     connected: Option<&Connected>,
     metrics: Arc<Metrics>,
 ) -> Result<Arc<dyn DurableStore>, StartError> {
-    // `auto` is the disk, also in a cluster, until a node claims the sessions of the clients that come to it.
-    if let (StoreKind::Redis, Some(connected)) = (config.durability.store, connected) {
+    let shared = match config.durability.store {
+        StoreKind::Redis => true,
+        StoreKind::Disk => false,
+        StoreKind::Auto => config.bus.kind != BusKind::Memory,
+    };
+    if let (true, Some(connected)) = (shared, connected) {
+        let folder = store_folder(&config.node.data_dir);
+        if folder.exists() {
+            tracing::warn!(
+                folder = %folder.display(),
+                "durable sessions are in Redis now, where all nodes have them; those that this folder has stay there                  (durability.store = disk goes on with them)"
+            );
+        }
         return Ok(Arc::new(RedisStore::new(connected.redis.clone(), node.clone(), settings::copies(config))));
     }
     let path = store_folder(&config.node.data_dir);

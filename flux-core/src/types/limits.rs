@@ -230,6 +230,9 @@ pub const ADOPTED_TOGETHER: usize = 256;
 /// How long it is remembered who had a session that has ended: a node that was taken for dead and wakes up within it brings nothing back.
 pub const FORMER_OWNER_LIFE: Duration = Duration::from_secs(600);
 
+/// How long a node that leaves still delivers what has come to its inbox. Others pass on the rest, so this is a courtesy.
+pub const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How often a node that leaves looks whether all is sent.
 pub const LEAVE_LOOK: Duration = Duration::from_millis(5);
 

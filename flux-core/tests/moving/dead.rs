@@ -197,3 +197,27 @@ async fn nothing_that_was_acknowledged_is_lost_while_nodes_are_killed_and_return
     }
     client.has_nothing_more().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_stopped_leaves_its_sessions_to_the_others() {
+    let mut cluster = Cluster::of(2).await;
+    let mut away = cluster.connect(0, Connect::v5("away").durable()).await;
+    away.subscribe("a", 1).await;
+    away.disconnect().await;
+    let mut connected = cluster.connect(0, Connect::v5("connected").durable()).await;
+    connected.subscribe("a", 1).await;
+    let mut publisher = cluster.connect(1, Connect::v5("publisher")).await;
+    let publishing = async {
+        for sent in 0..100 {
+            assert_eq!(publisher.publish(Publish::new("a", sent.to_string()).qos(1)).await, 0);
+        }
+    };
+    tokio::join!(publishing, cluster.stop(0));
+    for id in ["away", "connected"] {
+        let mut client = cluster.connect(1, Connect::v5(id).durable()).await;
+        assert!(client.connack.session_present, "{id}");
+        gets_all(&mut client, 100).await;
+        client.has_nothing_more().await;
+    }
+    cluster.until_forgotten("n1").await;
+}

@@ -38,13 +38,8 @@ impl Cluster {
         let url = self.redis.url();
         let id = format!("n{}", index + 1);
         let started = runtime.spawn(async move {
-            let keys = [
-                ("node.id", id.as_str()),
-                ("bus.kind", "hybrid"),
-                ("redis.url", url.as_str()),
-                ("cluster.name", "moving"),
-                ("durability.store", "redis"),
-            ];
+            let keys =
+                [("node.id", id.as_str()), ("bus.kind", "hybrid"), ("redis.url", url.as_str()), ("cluster.name", "moving")];
             TestNode::with(&keys).await
         });
         let node = started.await.expect("it starts");

@@ -108,6 +108,11 @@ impl DistributedBus {
         while !core.links.all().iter().all(|link| link.outboxes().all(|outbox| outbox.is_idle())) && Instant::now() < end {
             tokio::time::sleep(limits::LEAVE_LOOK).await;
         }
+        // What has come is for the sessions here for as long as they are: the rest is the others' to pass on.
+        let patience = end.min(Instant::now() + limits::LEAVE_PATIENCE);
+        while core.arrivals.get().is_some() && !core.inbox_is_empty().await && Instant::now() < patience {
+            tokio::time::sleep(limits::LEAVE_LOOK).await;
+        }
         let generation = core.life.lock().generation;
         let leave = core.scripts.leave().arg(core.settings.node.as_str()).arg(generation.0);
         if let Err(problem) = core.redis.call(leave).await {

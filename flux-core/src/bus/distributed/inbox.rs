@@ -14,7 +14,7 @@ use super::core::Core;
 use super::membership::Generation;
 use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
-use crate::redis::{Command, Reader, RedisError, Reply};
+use crate::redis::{Command, Reader, RedisError, Reply, Value};
 use crate::types::{Refusal, limits};
 
 /// The consumer group of every inbox. A node reads as the consumer of its own name.
@@ -42,6 +42,13 @@ pub async fn prepare(core: &Core, lane: usize) -> Result<(), RedisError> {
 }
 
 impl Core {
+    /// Whether all that has come is delivered. Also where that cannot be asked: nobody should wait for Redis to leave.
+    pub async fn inbox_is_empty(&self) -> bool {
+        let depth = |lane| Command::new("XLEN").key(self.keys.inbox(&self.settings.node, lane)).repeatable();
+        let depths = join_all((0..self.settings.lanes).map(|lane| self.redis.call(depth(lane)))).await;
+        depths.iter().all(|depth| !matches!(depth, Ok(Value::Int(entries)) if *entries > 0))
+    }
+
     /// Whoever drains the inbox for a life before this one lets go of it.
     pub async fn take_inbox_back(&self, generation: Generation) -> Result<(), RedisError> {
         let set = |lane| Command::new("SET").key(self.keys.reader(&self.settings.node, lane)).arg(generation.0);

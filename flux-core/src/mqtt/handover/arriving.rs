@@ -175,13 +175,25 @@ impl Server {
         for source in &sources {
             mark(member, &client, source, Word::Mine, epoch).await;
         }
+        let mut look = Instant::now() + limits::DRAIN_RETRY;
         while mailbox.handover(epoch, |hold| hold.is_over()) == Some(false) {
             let progress = self.handovers.progress.notified();
             _ = tokio::time::timeout(limits::HANDOVER_LOOK, progress).await;
-            if Instant::now() >= patience {
+            let now = Instant::now();
+            if now >= patience {
                 mailbox.handover(epoch, Hold::give_up);
             }
             self.release(&mailbox);
+            if now < look {
+                continue;
+            }
+            look = now + limits::DRAIN_RETRY;
+            match self.store.whereabouts(&client).await {
+                Ok(Some(found)) if found.epoch == epoch => {}
+                // It has ended, or moved on: then its next node sees to the rest.
+                Ok(_) => break,
+                Err(problem) => tracing::debug!(client_id = %client, %problem, "a session cannot be looked for at the moment"),
+            }
         }
         {
             let mut arriving = self.handovers.arriving.lock();

@@ -84,20 +84,21 @@ impl Server {
     async fn finish_lane(self: &Arc<Self>, client: &ClientId, mark: Mark) {
         let Some(member) = &self.member else { return };
         let to = NodeId::new(mark.node.as_str());
-        match self.store.whereabouts(client).await {
-            // A word from before the session came back, or went on: who has it now gives its own.
-            Ok(Some(now)) if now.epoch != mark.epoch || now.node != to => return,
-            Ok(Some(_)) => self.has_left(client, mark.epoch),
-            // It has ended meanwhile.
-            Ok(None) => {}
-            Err(problem) => return tracing::warn!(client_id = %client, %problem, "a session that has left cannot be looked for"),
-        }
-        while self.sessions.profile(client.as_str()).is_some_and(|profile| profile.has_left()) {
-            tokio::time::sleep(limits::HANDOVER_LOOK).await;
-            // It may just have been parked.
-            self.has_left(client, mark.epoch);
-        }
-        while self.is_searched(client) {
+        loop {
+            let found = self.store.whereabouts(client).await;
+            let ended = matches!(found, Ok(None));
+            match found {
+                // A word from before the session came back, or went on: who has it now gives its own.
+                Ok(Some(now)) if now.epoch != mark.epoch || now.node != to => return,
+                Ok(Some(_)) => self.has_left(client, mark.epoch),
+                // It has ended meanwhile.
+                Ok(None) => {}
+                Err(problem) => tracing::warn!(client_id = %client, %problem, "a session that has left cannot be looked for"),
+            }
+            // Its connection, or a handshake that found it here, has to let go of it; and what came before must be on its way.
+            if (ended || !self.sessions.contains(client)) && !self.is_searched(client) {
+                break;
+            }
             tokio::time::sleep(limits::HANDOVER_LOOK).await;
         }
         let queue = self.handovers.left.lock().get(client).and_then(|left| left.mailbox()?.queue());
