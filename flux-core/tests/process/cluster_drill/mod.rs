@@ -1,5 +1,6 @@
 //! The promise between nodes, put to the test: three nodes and one Redis, QoS 1 load, clients of others. Nodes are killed with -9, so is
-//! Redis, so are primaries of a Cluster. What was acknowledged arrives at every durable subscriber. Nothing is configured but where Redis is.
+//! Redis, so are primaries of a Cluster. What was acknowledged arrives at every durable subscriber. Nothing is configured but where Redis is,
+//! and, for sessions that follow their clients to other nodes, that they are kept there.
 
 mod publisher;
 mod report;
@@ -9,13 +10,14 @@ mod world;
 
 use flux_core::testing::redis::{TestCluster, TestRedis, is_there};
 
-use self::world::World;
+use self::stage::NODES;
+use self::world::{Sessions, World};
 use crate::drill::dice::Dice;
 
 /// How often each thing is killed.
 const TIMES: usize = 5;
 
-/// The node on which the durable subscribers are.
+/// The node on which the durable subscribers are, or begin.
 const SUBSCRIBERS: usize = 2;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,7 +27,7 @@ async fn kill_9_of_ingress_of_the_subscribers_node_and_of_redis_loses_no_acknowl
     }
     let mut dice = Dice::announced();
     let mut redis = TestRedis::start();
-    let mut world = World::start(&redis.url()).await;
+    let mut world = World::start(&redis.url(), Sessions::WithTheirNode).await;
     for round in 0..TIMES {
         // Its publishers go to the other one, and come back in the round that follows.
         let ingress = round % 2;
@@ -52,12 +54,22 @@ async fn kill_9_of_ingress_of_the_subscribers_node_and_of_redis_loses_no_acknowl
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_of_a_clusters_primaries_loses_no_acknowledged_message() {
-    if !is_there() {
-        return;
+    if is_there() {
+        kill_primaries(Sessions::WithTheirNode).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_of_a_clusters_primaries_loses_no_acknowledged_message_of_sessions_that_are_kept_there() {
+    if is_there() {
+        kill_primaries(Sessions::InRedis).await;
+    }
+}
+
+async fn kill_primaries(sessions: Sessions) {
     let mut dice = Dice::announced();
     let mut redis = TestCluster::start();
-    let mut world = World::start(&redis.urls()).await;
+    let mut world = World::start(&redis.urls(), sessions).await;
     // Who the members are and what they ask for; then where events wait for the subscribers' node.
     let keys: Vec<String> = (0..TIMES).map(|lane| if lane == 0 { bus_key() } else { inbox_key(lane - 1) }).collect();
     for key in &keys {
@@ -71,6 +83,34 @@ async fn kill_9_of_a_clusters_primaries_loses_no_acknowledged_message() {
             redis.wait_until_well();
         });
         world.flows("the dead primary is back as a replica").await;
+    }
+    let report = world.end(dice.seed).await;
+    println!("{report}");
+    report.check();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_9_loses_no_acknowledged_message_while_durable_sessions_follow_their_clients_to_other_nodes() {
+    if !is_there() {
+        return;
+    }
+    let mut dice = Dice::announced();
+    let mut redis = TestRedis::start();
+    let mut world = World::start(&redis.url(), Sessions::InRedis).await;
+    for _ in 0..TIMES {
+        // The subscribers are on the first that dies, go to the second, and come back when that dies; the third has publishers alone.
+        // Dead for longer than a lease the survivors take over what a node had; for less it finds others at its work.
+        for node in [SUBSCRIBERS, (SUBSCRIBERS + 1) % NODES, (SUBSCRIBERS + 2) % NODES] {
+            world.under_load(&mut dice).await;
+            world.kill_and_restart_node(node, dice.below(3_500)).await;
+            world.flows("a node is back").await;
+        }
+        world.under_load(&mut dice).await;
+        world.note_kill();
+        redis.kill();
+        world.pause(dice.below(3_000)).await;
+        tokio::task::block_in_place(|| redis.restart());
+        world.flows("Redis is back").await;
     }
     let report = world.end(dice.seed).await;
     println!("{report}");

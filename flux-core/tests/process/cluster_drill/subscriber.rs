@@ -33,24 +33,25 @@ pub struct Subscriber {
     pub name: &'static str,
     pub kind: Kind,
     pub home: usize,
+    /// Its durable session follows it to other nodes.
+    roams: bool,
     ledger: Ledger,
     /// Told once it has subscribed.
     ready: Option<oneshot::Sender<()>>,
 }
 
 impl Subscriber {
-    pub fn new(name: &'static str, kind: Kind, home: usize, ledger: Ledger) -> (Subscriber, oneshot::Receiver<()>) {
+    pub fn new(name: &'static str, kind: Kind, home: usize, roams: bool, ledger: Ledger) -> (Subscriber, oneshot::Receiver<()>) {
         let (ready, is_ready) = oneshot::channel();
-        (Subscriber { name, kind, home, ledger, ready: Some(ready) }, is_ready)
+        (Subscriber { name, kind, home, roams, ledger, ready: Some(ready) }, is_ready)
     }
 
     fn is_away(&self, stage: &Stage) -> bool {
         self.kind == Kind::Fickle && stage.round % 2 == 1 && !stage.ending
     }
 
-    /// A durable session stays with its node.
     fn node(&self, stage: &Stage) -> Option<SocketAddr> {
-        if self.kind == Kind::Plain { stage.living(self.home) } else { stage.nodes[self.home] }
+        if self.roams || self.kind == Kind::Plain { stage.living(self.home) } else { stage.nodes[self.home] }
     }
 
     pub async fn run(mut self, mut stage: watch::Receiver<Stage>) {

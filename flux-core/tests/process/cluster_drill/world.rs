@@ -32,8 +32,18 @@ const FLOW: usize = 40;
 /// Until load flows again, or the last message has come: a machine under load is slow, a mistake is for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where durable sessions are kept, and so where their clients can go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// With the node that they were made on: clients come back to it.
+    WithTheirNode,
+    /// In Redis: clients go to any node that lives.
+    InRedis,
+}
+
 pub struct World {
     url: String,
+    sessions: Sessions,
     nodes: Vec<(TempDir, Option<Serve>)>,
     stage: watch::Sender<Stage>,
     ledger: Ledger,
@@ -45,9 +55,10 @@ pub struct World {
 
 impl World {
     /// Three nodes; everybody has subscribed, then publishing begins.
-    pub async fn start(url: &str) -> World {
+    pub async fn start(url: &str, sessions: Sessions) -> World {
         let mut world = World {
             url: url.to_owned(),
+            sessions,
             nodes: (0..NODES).map(|_| (tempfile::tempdir().expect("a temporary folder"), None)).collect(),
             stage: watch::Sender::default(),
             ledger: Ledger::default(),
@@ -60,7 +71,7 @@ impl World {
             world.start_node(node);
         }
         for (name, kind, home) in SUBSCRIBED {
-            let (subscriber, is_ready) = Subscriber::new(name, kind, home, world.ledger.clone());
+            let (subscriber, is_ready) = Subscriber::new(name, kind, home, sessions == Sessions::InRedis, world.ledger.clone());
             world.subscribers.spawn(subscriber.run(world.stage.subscribe()));
             is_ready.await.expect("it subscribes");
         }
@@ -71,11 +82,14 @@ impl World {
         world
     }
 
-    /// Nothing is configured but who the node is and where Redis is.
+    /// Nothing is configured but who the node is, where Redis is, and whether sessions are kept there.
     fn start_node(&mut self, node: usize) {
         let (folder, server) = &mut self.nodes[node];
         let id = format!("n{}", node + 1);
-        let arguments = ["--node-id", &id, "--cluster-name", "drill", "--bus", "hybrid", "--redis-url", &self.url];
+        let mut arguments = vec!["--node-id", &id, "--cluster-name", "drill", "--bus", "hybrid", "--redis-url", &self.url];
+        if self.sessions == Sessions::InRedis {
+            arguments.extend(["--set", "durability.store=redis"]);
+        }
         let started = block_in_place(|| Serve::with(folder.path(), &arguments));
         self.stage.send_modify(|stage| stage.nodes[node] = Some(started.mqtt()));
         *server = Some(started);
