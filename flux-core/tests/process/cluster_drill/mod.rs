@@ -1,6 +1,6 @@
 //! The promise between nodes, put to the test: three nodes and one Redis, QoS 1 load, clients of others. Nodes are killed with -9, so is
-//! Redis, so are primaries of a Cluster. What was acknowledged arrives at every durable subscriber. Nothing is configured but where Redis is,
-//! and, for sessions that follow their clients to other nodes, that they are kept there.
+//! Redis, so are primaries of a Cluster. What was acknowledged arrives at every durable subscriber. Nothing is configured but where Redis is;
+//! beside it the same with sessions that stay on the disk of their node.
 
 mod publisher;
 mod report;

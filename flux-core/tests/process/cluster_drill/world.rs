@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Sessions {
     /// With the node that they were made on: clients come back to it.
     WithTheirNode,
-    /// In Redis: clients go to any node that lives.
+    /// In Redis, as it is unless told otherwise: clients go to any node that lives.
     InRedis,
 }
 
@@ -82,13 +82,13 @@ impl World {
         world
     }
 
-    /// Nothing is configured but who the node is, where Redis is, and whether sessions are kept there.
+    /// Nothing is configured but who the node is and where Redis is, unless sessions are to stay with their node.
     fn start_node(&mut self, node: usize) {
         let (folder, server) = &mut self.nodes[node];
         let id = format!("n{}", node + 1);
         let mut arguments = vec!["--node-id", &id, "--cluster-name", "drill", "--bus", "hybrid", "--redis-url", &self.url];
-        if self.sessions == Sessions::InRedis {
-            arguments.extend(["--set", "durability.store=redis"]);
+        if self.sessions == Sessions::WithTheirNode {
+            arguments.extend(["--set", "durability.store=disk"]);
         }
         let started = block_in_place(|| Serve::with(folder.path(), &arguments));
         self.stage.send_modify(|stage| stage.nodes[node] = Some(started.mqtt()));
