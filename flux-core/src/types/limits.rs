@@ -194,6 +194,9 @@ pub const ANNOUNCED_TOGETHER: usize = 1_000;
 /// How long it is remembered where a client that never came back had connected last.
 pub const CLIENT_PLACE_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// How long CONNACK waits until Redis knows where the client is: one round trip, unless Redis is about to be found missing.
+pub const CLIENT_PLACE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Events for a session on its way here that wait behind those which its former node still has; beyond, the order is given up.
 pub const HELD_EVENTS: usize = 65_536;
 

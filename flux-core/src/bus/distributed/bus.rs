@@ -204,8 +204,8 @@ impl DistributedBus {
     }
 
     /// A client has connected here: should it have a connection to another node, that one ends it. Returns the number
-    /// of this connect, which grows.
-    pub fn client_connected(&self, client: &ClientId) -> u64 {
+    /// of this connect, which grows, and resolves once the others can know of it (or Redis does not answer).
+    pub fn client_connected(&self, client: &ClientId) -> (u64, Receipt) {
         self.core.client_connected(client)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::core::Core;
+use crate::receipt::Receipt;
 use crate::redis::{Command, RedisError, Reply, Value};
 use crate::types::{ClientId, NodeId, limits};
 
@@ -11,16 +12,23 @@ pub const TAKEN: &str = "taken ";
 
 impl Core {
     /// The client has connected here: the node that had it before is told. Nobody waits for that: the other may be dead.
-    /// Returns the number of this connect, which grows.
-    pub fn client_connected(self: &Arc<Self>, client: &ClientId) -> u64 {
+    /// Returns the number of this connect, which grows, and resolves once Redis knows: who hears of this connect before might connect
+    /// elsewhere and be taken for the earlier one.
+    pub fn client_connected(self: &Arc<Self>, client: &ClientId) -> (u64, Receipt) {
         let (core, told) = (self.clone(), client.clone());
         let expiry = limits::CLIENT_PLACE_LIFE.as_secs();
         let command = Command::new("SET").key(self.keys.client(client.as_str())).arg(self.settings.node.as_str());
         let mut connects = self.connects.lock();
         *connects += 1;
+        let (sender, known) = Receipt::pending();
+        let tell = move |answer| {
+            core.tell_former(&told, answer);
+            // Whoever does not wait any more needs no answer.
+            _ = sender.send(Ok(()));
+        };
         // Under the lock: what is asked after a number was given is answered after what was said with it.
-        self.redis.send(command.arg("EX").arg(expiry).arg("GET"), Reply::call(move |answer| core.tell_former(&told, answer)));
-        *connects
+        self.redis.send(command.arg("EX").arg(expiry).arg("GET"), Reply::call(tell));
+        (*connects, known)
     }
 
     fn tell_former(&self, client: &ClientId, answer: Result<Value, RedisError>) {
