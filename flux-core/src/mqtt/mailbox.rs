@@ -540,7 +540,14 @@ impl Stored for Mailbox {
     }
 
     fn moved(&self, to: &NodeId, delivery: Delivery, answer: Answer) {
-        self.entry_gone(delivery.event.weight() as u64);
+        {
+            let mut state = self.state.lock();
+            state.entry_gone(delivery.event.weight() as u64);
+            if let Some(hold) = &mut state.hold {
+                // Should it come back with the session, it is no double: it was not stored here.
+                hold.forget(delivery.event.id);
+            }
+        }
         self.metrics.handed_over.add(1);
         match self.elsewhere.as_ref().and_then(Weak::upgrade) {
             Some(elsewhere) => elsewhere.pass_on(&self.client, to, delivery, answer),

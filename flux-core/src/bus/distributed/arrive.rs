@@ -70,7 +70,8 @@ impl Core {
                 Ok(Ok(message)) => {
                     self.figures.messages_in.add(1);
                     let key = message_key(message.event.id, &message.audience);
-                    let first = memory.seen.first_of(key);
+                    // What is for one session may rightly come again: that moves on and comes back. The session tells doubles apart.
+                    let first = message.audience.session.is_some() || memory.seen.first_of(key);
                     if let Some(double) = message.double.as_ref().filter(|_| first && !again) {
                         self.compare(key, double);
                     }

@@ -99,6 +99,11 @@ impl Hold {
         self.seen.insert(id)
     }
 
+    /// It was taken and could not be kept: it goes where the session went, and is new should it come back.
+    pub fn forget(&mut self, id: EventId) {
+        self.seen.remove(id);
+    }
+
     /// After [`Direct::Wait`].
     pub fn keep(&mut self, held: Held) {
         let event = &held.append.delivery.event;
@@ -178,6 +183,11 @@ struct Recent {
 impl Recent {
     fn contains(&self, id: EventId) -> bool {
         self.recent.contains(&id.0) || self.before.contains(&id.0)
+    }
+
+    fn remove(&mut self, id: EventId) {
+        self.recent.remove(&id.0);
+        self.before.remove(&id.0);
     }
 
     fn insert(&mut self, id: EventId) -> bool {
