@@ -136,14 +136,15 @@ impl Node {
         let https = https(config)?;
         let connected = Connected::open(config, &id, &alarms).await?;
         let store = open_store(config, &id, connected.as_ref(), metrics.clone()).await?;
+
+        let scheme = if https.is_some() { "https" } else { "http" };
+        let membership = Membership::begin(config, &id, format!("{scheme}://{}", http.address()), counted_tasks(&alarms)).await?;
+        // A member first: another process of the same name that runs must not lose its sessions to one that cannot start.
         let recovered = store.recover().await?;
         if recovered.lost_commits > 0 {
             let detail = format!("{} commits had not reached the disk when the machine went down", recovered.lost_commits);
             alarms.raise(Cause::LostCommits, Severity::Critical, detail);
         }
-
-        let scheme = if https.is_some() { "https" } else { "http" };
-        let membership = Membership::begin(config, &id, format!("{scheme}://{}", http.address()), counted_tasks(&alarms)).await?;
         let bus = membership.bus.clone();
         let authorizer = Arc::new(AllowAll);
         let parts = ingress::Parts {

@@ -221,3 +221,14 @@ async fn a_node_that_is_stopped_leaves_its_sessions_to_the_others() {
     }
     cluster.until_forgotten("n1").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_of_the_same_name_takes_nothing_from_the_first() {
+    let cluster = Cluster::of(1).await;
+    let mut client = cluster.connect(0, Connect::v5("stays").durable()).await;
+    client.subscribe("a", 1).await;
+    cluster.cannot_start(0).await;
+    client.publish(Publish::new("a", "0").qos(1)).await;
+    assert_eq!(number(&client.receive().await), 0, "its session is its own still");
+    client.has_nothing_more().await;
+}

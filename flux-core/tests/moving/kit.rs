@@ -5,6 +5,7 @@ use std::time::Duration;
 use flux_core::testing::TestNode;
 use flux_core::testing::redis::TestRedis;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::wire::encode::{PUBACK, PUBCOMP, PUBREC};
 use crate::wire::{Client, Connect, Packet, Publish};
@@ -34,6 +35,20 @@ impl Cluster {
     }
 
     pub async fn start(&mut self, index: usize) {
+        let (runtime, started) = self.launch(index);
+        let node = started.await.expect("it starts");
+        let address = node.mqtt_address();
+        self.nodes[index] = Some(Apart { runtime: Some(runtime), node: Some(node), address });
+    }
+
+    /// Another process of the same name is refused.
+    pub async fn cannot_start(&self, index: usize) {
+        let (runtime, started) = self.launch(index);
+        assert!(started.await.is_err(), "its name is taken");
+        runtime.shutdown_background();
+    }
+
+    fn launch(&self, index: usize) -> (Runtime, JoinHandle<TestNode>) {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
         let url = self.redis.url();
         let id = format!("n{}", index + 1);
@@ -42,9 +57,7 @@ impl Cluster {
                 [("node.id", id.as_str()), ("bus.kind", "hybrid"), ("redis.url", url.as_str()), ("cluster.name", "moving")];
             TestNode::with(&keys).await
         });
-        let node = started.await.expect("it starts");
-        let address = node.mqtt_address();
-        self.nodes[index] = Some(Apart { runtime: Some(runtime), node: Some(node), address });
+        (runtime, started)
     }
 
     pub fn address(&self, index: usize) -> SocketAddr {
