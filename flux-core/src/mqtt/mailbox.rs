@@ -191,11 +191,21 @@ impl Mailbox {
     /// The session has come from other nodes, or comes again: what these still have for it goes first.
     pub fn begin_handover(&self, mut hold: Hold) {
         let mut state = self.state.lock();
-        if let Some(before) = state.hold.take() {
-            hold.succeed(*before);
-        }
+        let doubles = state.hold.take().map(|before| hold.succeed(*before)).unwrap_or_default();
         state.hold = Some(Box::new(hold));
         state.came = true;
+        drop(state);
+        self.answer_doubles(doubles);
+    }
+
+    /// They are in the queue, or come another way.
+    fn answer_doubles(&self, doubles: Vec<Held>) {
+        for held in doubles {
+            self.entry_gone(held.append.delivery.event.weight() as u64);
+            self.metrics.handed_over.add(1);
+            // Whoever does not wait any more needs no answer.
+            _ = held.sender.send(Ok(()));
+        }
     }
 
     /// Asks or tells what the session's handover is about. `None`: it is over, or another began.
@@ -220,23 +230,19 @@ impl Mailbox {
         for held in hold.release() {
             if hold.is_new(held.append.delivery.event.id) { released.push(held) } else { doubles.push(held) }
         }
-        for held in &doubles {
-            state.entry_gone(held.append.delivery.event.weight() as u64);
-        }
         drop(state);
         let answered = !doubles.is_empty();
-        self.metrics.handed_over.add(doubles.len() as u64);
-        for held in doubles {
-            // Whoever does not wait any more needs no answer.
-            _ = held.sender.send(Ok(()));
-        }
+        self.answer_doubles(doubles);
         // So that the caller comes again although there is nothing to store.
         if released.is_empty() && answered { self.release() } else { released }
     }
 
     /// What waited, whether it may be stored or not: the session goes on to another node.
     pub fn abandon_handover(&self) -> Vec<Held> {
-        self.state.lock().hold.take().map(|mut hold| hold.abandon()).unwrap_or_default()
+        let hold = self.state.lock().hold.take();
+        let (held, doubles) = hold.map(|mut hold| hold.abandon()).unwrap_or_default();
+        self.answer_doubles(doubles);
+        held
     }
 
     /// Takes an event that another node has passed on for this session alone.
@@ -486,7 +492,7 @@ impl Subscriber for Mailbox {
                     let (sender, receipt) = Receipt::pending();
                     handover.waits.push(receipt);
                     if let Some(hold) = &mut state.hold {
-                        hold.keep(Held { append, sender });
+                        hold.keep(Held { append, from_elsewhere: handover.from_elsewhere, sender });
                     }
                 }
                 delivered
@@ -540,14 +546,14 @@ impl Stored for Mailbox {
     }
 
     fn moved(&self, to: &NodeId, delivery: Delivery, answer: Answer) {
-        {
+        let doubles = {
             let mut state = self.state.lock();
-            state.entry_gone(delivery.event.weight() as u64);
-            if let Some(hold) = &mut state.hold {
-                // Should it come back with the session, it is no double: it was not stored here.
-                hold.forget(delivery.event.id);
-            }
-        }
+            let event = &delivery.event;
+            state.entry_gone(event.weight() as u64);
+            // Should it come back with the session, it is no double: it was not stored here.
+            state.hold.as_mut().map(|hold| hold.forget(event.id, event.publisher.as_str()))
+        };
+        self.answer_doubles(doubles.unwrap_or_default());
         self.metrics.handed_over.add(1);
         match self.elsewhere.as_ref().and_then(Weak::upgrade) {
             Some(elsewhere) => elsewhere.pass_on(&self.client, to, delivery, answer),

@@ -149,7 +149,13 @@ impl Server {
                 // Other nodes know: it is among the routes of the life before.
                 drop(self.bus.subscribe(subscription, *options, forwarder.clone()));
             }
-            let left = Left { passing: Passing::Forwarder(forwarder.id), subscriptions, epoch: 0, passed_on: vec![false; lanes] };
+            let left = Left {
+                passing: Passing::Forwarder(forwarder.id),
+                subscriptions,
+                epoch: 0,
+                passed_on: vec![false; lanes],
+                returning: false,
+            };
             self.handovers.left.lock().insert(client, left);
         }
         let server = self.clone();

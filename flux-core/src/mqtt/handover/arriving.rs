@@ -38,7 +38,7 @@ impl Server {
     /// # Errors
     /// The store does not answer, or what it keeps does not read.
     pub async fn claim_session(self: &Arc<Self>, client: &ClientId) -> Result<Option<Box<Session>>, Refusal> {
-        let returning = self.handovers.left.lock().get(client).and_then(|left| left.mailbox().cloned());
+        let returning = self.handovers.keep_left(client);
         if let Some(mailbox) = &returning {
             // What comes from now on may have to go behind what the other node still has.
             let lanes = self.member.as_ref().map_or(1, |member| member.lanes());
@@ -51,17 +51,13 @@ impl Server {
                 tracing::warn!(client_id = %client, problem = ?failed.map(|claimed| claimed.map(drop)), "a session cannot be claimed");
                 if let Some(mailbox) = returning {
                     self.hand_to_store(mailbox.abandon_handover());
+                    self.handovers.let_left_go(client);
+                    self.forget_if_passed_on(client);
                 }
                 return Err(Refusal::StoreFailed);
             }
         };
         let taken = self.take_in(client, claimed, Timestamp::now());
-        if let Some(mailbox) = returning
-            && taken.as_ref().is_none_or(|session| session.mailbox().id() != mailbox.id())
-        {
-            // It was just being forgotten.
-            self.hand_to_store(mailbox.abandon_handover());
-        }
         if taken.is_none()
             && let Some(left) = self.handovers.left.lock().remove(client)
         {
@@ -269,7 +265,7 @@ impl Server {
         while held.peek().is_some() {
             let mut senders = Vec::new();
             let mut transaction = Transaction::default();
-            for Held { append, sender } in held.by_ref().take(limits::COMMIT_BATCH) {
+            for Held { append, sender, .. } in held.by_ref().take(limits::COMMIT_BATCH) {
                 transaction.operations.push(Operation::Append(append));
                 senders.push(sender);
             }

@@ -35,6 +35,8 @@ struct Lane {
 /// An event that waits.
 pub struct Held {
     pub append: Append,
+    /// Another node has sent it here.
+    pub from_elsewhere: bool,
     pub sender: ReceiptSender,
 }
 
@@ -61,11 +63,15 @@ impl Hold {
         }
     }
 
-    /// What the hold before this one knew and kept.
-    pub fn succeed(&mut self, mut before: Hold) {
-        let held = before.abandon();
+    /// What the hold before this one knew and kept. Answers what of it comes another way.
+    pub fn succeed(&mut self, mut before: Hold) -> Vec<Held> {
+        let (held, mut doubles) = before.abandon();
         self.seen = before.seen;
-        held.into_iter().for_each(|held| self.keep(held));
+        for held in held {
+            let covered = held.from_elsewhere && self.lanes[self.lane_of(held.append.delivery.event.publisher.as_str())].covered;
+            if covered { doubles.push(held) } else { self.keep(held) }
+        }
+        doubles
     }
 
     pub fn epoch(&self) -> u64 {
@@ -99,9 +105,17 @@ impl Hold {
         self.seen.insert(id)
     }
 
-    /// It was taken and could not be kept: it goes where the session went, and is new should it come back.
-    pub fn forget(&mut self, id: EventId) {
+    /// It was taken and could not be kept: it goes where the session went, and is new should it come back. Answers the copies that wait
+    /// here: one on its way is enough.
+    pub fn forget(&mut self, id: EventId, publisher: &str) -> Vec<Held> {
         self.seen.remove(id);
+        let lane = self.lane_of(publisher);
+        let waiting = std::mem::take(&mut self.lanes[lane].held);
+        let (doubles, others): (Vec<Held>, Vec<Held>) = waiting.into_iter().partition(|held| held.append.delivery.event.id == id);
+        self.lanes[lane].held = others.into();
+        self.count -= doubles.len();
+        self.bytes -= doubles.iter().map(|held| held.append.delivery.event.weight()).sum::<usize>();
+        doubles
     }
 
     /// After [`Direct::Wait`].
@@ -160,10 +174,11 @@ impl Hold {
         self.seen.insert(id)
     }
 
-    /// Everything that waits: the session is on its way to yet another node.
-    pub fn abandon(&mut self) -> Vec<Held> {
+    /// Everything that waits: the session is on its way to yet another node. Second what was passed on meanwhile: it is there already.
+    pub fn abandon(&mut self) -> (Vec<Held>, Vec<Held>) {
         (self.count, self.bytes) = (0, 0);
-        self.lanes.iter_mut().flat_map(|lane| lane.held.drain(..)).collect()
+        let waiting = self.lanes.iter_mut().flat_map(|lane| lane.held.drain(..));
+        waiting.partition(|held| !self.seen.contains(held.append.delivery.event.id))
     }
 }
 

@@ -66,8 +66,13 @@ impl Server {
         }
         self.metrics.durable_sessions.sub(1);
         let lanes = self.member.as_ref().map_or(1, |member| member.lanes());
-        let left =
-            Left { passing: Passing::Mailbox(profile.mailbox.clone()), subscriptions, epoch: 0, passed_on: vec![false; lanes] };
+        let left = Left {
+            passing: Passing::Mailbox(profile.mailbox.clone()),
+            subscriptions,
+            epoch: 0,
+            passed_on: vec![false; lanes],
+            returning: false,
+        };
         self.handovers.left.lock().insert(profile.client.clone(), left);
         // What waited here for a former node is for the next one now.
         self.hand_to_store(profile.mailbox.abandon_handover());
@@ -124,7 +129,14 @@ impl Server {
         if let Some(lane) = left.passed_on.get_mut(mark.lane) {
             *lane = true;
         }
-        if !left.passed_on.iter().all(|lane| *lane) {
+        drop(all);
+        self.forget_if_passed_on(client);
+    }
+
+    /// Nothing is to be passed on any more, unless it comes back just now: then it has to be found here.
+    pub(super) fn forget_if_passed_on(&self, client: &ClientId) {
+        let mut all = self.handovers.left.lock();
+        if all.get(client).is_none_or(|left| left.returning || !left.passed_on.iter().all(|lane| *lane)) {
             return;
         }
         let Some(left) = all.remove(client) else { return };

@@ -60,6 +60,8 @@ struct Left {
     /// The claim that it left by, once that is known, and the lanes of which all was passed on.
     epoch: u64,
     passed_on: Vec<bool>,
+    /// It is just being claimed back.
+    returning: bool,
 }
 
 /// Who passes on what comes here for a session that has left.
@@ -103,6 +105,22 @@ struct Searched {
 }
 
 impl Handovers {
+    /// The mailbox of a session that has left and is about to be claimed back: it stays until that is decided.
+    fn keep_left(&self, client: &ClientId) -> Option<Arc<Mailbox>> {
+        let mut all = self.left.lock();
+        let left = all.get_mut(client)?;
+        let mailbox = left.mailbox().cloned()?;
+        left.returning = true;
+        Some(mailbox)
+    }
+
+    /// It was not claimed back.
+    fn let_left_go(&self, client: &ClientId) {
+        if let Some(left) = self.left.lock().get_mut(client) {
+            left.returning = false;
+        }
+    }
+
     /// Copies that wait to be passed on.
     pub fn pending(&self) -> u64 {
         self.left.lock().values().map(Left::pending).sum()
