@@ -18,13 +18,7 @@ impl Nodes {
         let mut nodes = Vec::new();
         for number in 1..=count {
             let id = format!("n{number}");
-            let own = [
-                ("node.id", id.as_str()),
-                ("cluster.name", "test"),
-                ("bus.kind", "hybrid"),
-                ("redis.url", url.as_str()),
-                ("durability.store", "redis"),
-            ];
+            let own = [("node.id", id.as_str()), ("cluster.name", "test"), ("bus.kind", "hybrid"), ("redis.url", url.as_str())];
             nodes.push(TestNode::with(&[&own, settings].concat()).await);
         }
         Nodes { nodes, next: AtomicUsize::new(0), _redis: redis }
