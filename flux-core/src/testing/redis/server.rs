@@ -1,6 +1,8 @@
+use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -58,6 +60,26 @@ pub(super) fn until(what: &str, mut yes: impl FnMut() -> bool) {
 pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("bound").port()
+}
+
+/// Starts a program from a thread that lives as long as this process. It is to be killed with whoever started it, which to the kernel is
+/// a thread: that of one test may end while others still use the same server.
+fn start(command: Command) -> io::Result<Child> {
+    type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
+    static STARTER: OnceLock<mpsc::SyncSender<Order>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (sender, orders) = mpsc::sync_channel::<Order>(1);
+        std::thread::spawn(move || {
+            for (mut command, answer) in orders {
+                // Whoever does not wait any more needs no answer.
+                _ = answer.send(command.spawn());
+            }
+        });
+        sender
+    });
+    let (answer, started) = mpsc::sync_channel(1);
+    starter.send((command, answer)).map_err(io::Error::other)?;
+    started.recv().map_err(io::Error::other)?
 }
 
 impl TestRedis {
@@ -134,7 +156,8 @@ impl TestRedis {
             command.args(&self.arguments);
         }
         let log = std::fs::File::create(self.folder.path().join("log")).expect("the folder is writable");
-        let mut child = command.stdout(log).stderr(Stdio::null()).spawn().expect("redis-server runs");
+        command.stdout(log).stderr(Stdio::null());
+        let mut child = start(command).expect("redis-server runs");
         let began = now();
         loop {
             if child.try_wait().is_ok_and(|ended| ended.is_some()) {
