@@ -101,7 +101,8 @@ pub(super) async fn open_store(
         if folder.exists() {
             tracing::warn!(
                 folder = %folder.display(),
-                "durable sessions are in Redis now, where all nodes have them; those that this folder has stay there                  (durability.store = disk goes on with them)"
+                "durable sessions are in Redis now, where all nodes have them; those that this folder has stay there \
+                 (durability.store = disk goes on with them)"
             );
         }
         return Ok(Arc::new(RedisStore::new(connected.redis.clone(), node.clone(), settings::copies(config))));

@@ -22,7 +22,7 @@ macro_rules! causes {
 
 causes! {
     /// The durable store cannot write: nothing that needs it is acknowledged.
-    StoreFailed = "store_failed", "free space on the disk of the data folder, or repair it; the store tries again by itself";
+    StoreFailed = "store_failed", "free space on the disk of the data folder or repair it, or start Redis where that keeps the sessions; the store tries again by itself";
     /// The machine went down and took the last commits along.
     LostCommits = "lost_commits", "set durability.ack to replicated if messages must survive a power failure";
     /// Redis does not answer: nothing that needs it is acknowledged.
