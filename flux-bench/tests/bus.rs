@@ -2,24 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod keep;
-#[allow(dead_code, reason = "only the path of the server's program is needed")]
+#[allow(dead_code, reason = "only the path of the server's program and Redis are needed")]
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 
 use keep::Bench;
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// Whether Redis can be run here. With `FLUX_TEST_REQUIRE` it must.
-fn redis_is_there() -> bool {
-    let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    assert!(found || std::env::var_os("FLUX_TEST_REQUIRE").is_none(), "redis-server does not run; scripts/services installs it");
-    found
-}
+use support::Redis;
 
 fn bus(bench: &Bench, arguments: &str) -> Output {
     bench.command(&format!("bus {arguments}")).env("FLUX_BENCH_CORE", support::binary()).output().unwrap()
@@ -49,7 +40,7 @@ fn nothing_went_wrong(run: &Value) {
 
 #[test]
 fn every_bus_carries_the_same_load_between_nodes_and_nothing_of_them_stays() {
-    if !redis_is_there() {
+    if !Redis::is_there() {
         return;
     }
     let bench = Bench::new();
@@ -82,7 +73,7 @@ fn every_bus_carries_the_same_load_between_nodes_and_nothing_of_them_stays() {
 
 #[test]
 fn the_buses_alone_carry_events_from_one_process_to_another() {
-    if !redis_is_there() {
+    if !Redis::is_there() {
         return;
     }
     let bench = Bench::new();
@@ -124,59 +115,16 @@ fn what_is_missing_is_named_with_what_to_do() {
 
 #[test]
 fn a_redis_that_stays_is_left_as_it_was() {
-    if !redis_is_there() {
+    if !Redis::is_there() {
         return;
     }
-    let redis = Redis::start();
+    // Somebody else has started it.
+    let redis = Redis::with(&[]);
     let bench = Bench::new();
     for arguments in ["streams --pairs 2", "streams --in-process"] {
-        let line = format!(
-            "{arguments} --rate 500 --duration 1s --warmup 0s --no-save -o json --redis-url redis://127.0.0.1:{}",
-            redis.port
-        );
+        let line = format!("{arguments} --rate 500 --duration 1s --warmup 0s --no-save -o json --redis-url {}", redis.url());
         let made = runs(&bus(&bench, &line));
         nothing_went_wrong(first(&made, "streams"));
         assert_eq!(redis.ask("DBSIZE"), ":0", "{arguments}");
-    }
-}
-
-/// A Redis that somebody else has started.
-struct Redis {
-    process: Child,
-    port: u16,
-    _folder: TempDir,
-}
-
-impl Redis {
-    fn start() -> Self {
-        for _ in 0..20 {
-            let folder = tempfile::tempdir().unwrap();
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut command = Command::new("redis-server");
-            command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]).arg(folder.path());
-            let mut process = command.stdout(Stdio::null()).spawn().unwrap();
-            while process.try_wait().unwrap().is_none() {
-                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                    return Redis { process, port, _folder: folder };
-                }
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-        }
-        panic!("redis-server does not start");
-    }
-
-    fn ask(&self, command: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(stream, "{command}\r\n").unwrap();
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).unwrap();
-        line.trim().to_owned()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -2,6 +2,9 @@
 
 #[path = "../../../fluxctl/tests/support/program.rs"]
 mod program;
+#[path = "../../../fluxctl/tests/support/redis.rs"]
+#[allow(dead_code, reason = "not every test program needs it")]
+mod redis;
 
 use std::process::{Child, Command, Output};
 
@@ -10,6 +13,8 @@ use tempfile::TempDir;
 
 #[allow(unused_imports, reason = "not every test program needs it")]
 pub use program::binary;
+#[allow(unused_imports, reason = "not every test program needs it")]
+pub use redis::Redis;
 
 /// `flux-core serve` on free ports for every transport, with its data in a folder of its own; killed when dropped.
 pub struct Server {

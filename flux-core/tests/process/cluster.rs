@@ -135,16 +135,22 @@ async fn a_shared_subscription_spans_nodes_and_gives_each_message_once() {
     assert_eq!(numbers, Vec::from_iter(0..MESSAGES));
 }
 
-#[tokio::test]
-async fn a_durable_session_gets_what_was_published_while_its_node_was_dead() {
-    if !is_there() {
-        return;
-    }
+/// Two nodes, of which the second has been killed; `device` is a durable session of it that wants `orders/#`. And its folder.
+async fn with_orders_for_a_dead_node() -> (Cluster, TempDir) {
     let mut cluster = Cluster::of(2, "hybrid");
     let mut device = cluster.client(1, Connect::v5("device").durable()).await;
     device.subscribe("orders/#", 1).await;
     device.disconnect().await;
     let folder = cluster.kill(1);
+    (cluster, folder)
+}
+
+#[tokio::test]
+async fn a_durable_session_gets_what_was_published_while_its_node_was_dead() {
+    if !is_there() {
+        return;
+    }
+    let (mut cluster, folder) = with_orders_for_a_dead_node().await;
     let mut publisher = cluster.client(0, Connect::v5("publisher")).await;
     for number in 0..50 {
         assert_eq!(publisher.publish(Publish::new("orders/1", number.to_string()).qos(1)).await, 0, "taken, and for somebody");
@@ -163,11 +169,7 @@ async fn a_publisher_that_comes_to_a_restarted_node_overtakes_nothing_of_its_own
     if !is_there() {
         return;
     }
-    let mut cluster = Cluster::of(2, "hybrid");
-    let mut device = cluster.client(1, Connect::v5("device").durable()).await;
-    device.subscribe("orders/#", 1).await;
-    device.disconnect().await;
-    let folder = cluster.kill(1);
+    let (mut cluster, folder) = with_orders_for_a_dead_node().await;
     let mut publisher = cluster.client(0, Connect::v5("publisher")).await;
     for number in 0..BEFORE {
         publisher.publish(Publish::new("orders/1", number.to_string()).qos(1)).await;

@@ -1,3 +1,4 @@
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +66,15 @@ impl Redis {
             std::thread::sleep(Duration::from_millis(10));
         }
         panic!("redis-server does not answer");
+    }
+
+    /// Its answer in one line, as the protocol has it.
+    pub fn ask(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it answers");
+        write!(stream, "{command}\r\n").expect("it reads");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).expect("it answers");
+        line.trim().to_owned()
     }
 
     pub fn url(&self) -> String {

@@ -39,17 +39,9 @@ async fn kill_9_of_ingress_of_the_subscribers_node_and_of_redis_loses_no_acknowl
         world.kill_and_restart_node(SUBSCRIBERS, dice.below(1_000)).await;
         world.flows("the subscribers' node is back").await;
 
-        world.under_load(&mut dice).await;
-        world.note_kill();
-        redis.kill();
-        // Now shorter and now longer than a node's lease.
-        world.pause(dice.below(3_000)).await;
-        tokio::task::block_in_place(|| redis.restart());
-        world.flows("Redis is back").await;
+        kill_redis(&mut world, &mut redis, &mut dice).await;
     }
-    let report = world.end(dice.seed).await;
-    println!("{report}");
-    report.check();
+    settle_up(world, &dice).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,9 +76,7 @@ async fn kill_primaries(sessions: Sessions) {
         });
         world.flows("the dead primary is back as a replica").await;
     }
-    let report = world.end(dice.seed).await;
-    println!("{report}");
-    report.check();
+    settle_up(world, &dice).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,13 +95,23 @@ async fn kill_9_loses_no_acknowledged_message_while_durable_sessions_follow_thei
             world.kill_and_restart_node(node, dice.below(3_500)).await;
             world.flows("a node is back").await;
         }
-        world.under_load(&mut dice).await;
-        world.note_kill();
-        redis.kill();
-        world.pause(dice.below(3_000)).await;
-        tokio::task::block_in_place(|| redis.restart());
-        world.flows("Redis is back").await;
+        kill_redis(&mut world, &mut redis, &mut dice).await;
     }
+    settle_up(world, &dice).await;
+}
+
+/// And starts it again, now sooner and now later than a node's lease ends.
+async fn kill_redis(world: &mut World, redis: &mut TestRedis, dice: &mut Dice) {
+    world.under_load(dice).await;
+    world.note_kill();
+    redis.kill();
+    world.pause(dice.below(3_000)).await;
+    tokio::task::block_in_place(|| redis.restart());
+    world.flows("Redis is back").await;
+}
+
+/// Shows what was acknowledged and what arrived, and checks that nothing is missing.
+async fn settle_up(world: World, dice: &Dice) {
     let report = world.end(dice.seed).await;
     println!("{report}");
     report.check();
