@@ -39,6 +39,17 @@ impl Receipt {
         }
     }
 
+    /// Waits for all of them, also when one is refused; answers the last refusal.
+    pub async fn all(receipts: Vec<Receipt>) -> Result<(), Refusal> {
+        let mut outcome = Ok(());
+        for receipt in receipts {
+            if let Err(refusal) = receipt.await {
+                outcome = Err(refusal);
+            }
+        }
+        outcome
+    }
+
     pub fn refused(refusal: Refusal) -> Receipt {
         Receipt::Ready(Err(refusal))
     }

@@ -299,6 +299,7 @@ impl Dialogue {
         }
         // Not stored means that after a crash the time without a connection counts from the restart: later, never earlier.
         let _ = server.store_session(&self.session, Some(now)).await;
+        server.renew_shared(&profile);
         server.park(self.session);
     }
 }

@@ -353,7 +353,6 @@ impl Server {
         if let Some(at) = session.due_at() {
             self.deadlines.add(at, session.client().clone());
         }
-        self.renew_shared(&session.profile);
         self.sessions.park(session);
     }
 

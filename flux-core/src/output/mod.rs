@@ -25,4 +25,4 @@ pub use selection::{Selection, SelectionError};
 pub use stream::RowStream;
 pub use style::Style;
 pub use terminal::{Stdout, printable};
-pub use units::{bytes, count, local_time, quantity};
+pub use units::{bytes, count, local_time, milliseconds, quantity};

@@ -21,6 +21,11 @@ pub fn quantity(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
+/// A latency, to a hundredth.
+pub fn milliseconds(seconds: f64) -> String {
+    format!("{:.2} ms", seconds * 1_000.0)
+}
+
 /// Whole numbers from 10 up, one decimal below: what a reader can compare at a glance.
 pub fn rate(value: f64) -> String {
     if !value.is_finite() || value < 0.0 {

@@ -1,7 +1,7 @@
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
 use flux_core::api::{BusCanary, BusInfo, BusRoute, CanaryRole, Inbox, RouteQuery};
-use flux_core::output::{Cell, Column, Document, Resource};
+use flux_core::output::{Cell, Column, Document, Resource, milliseconds};
 
 use super::canary;
 use crate::context::Context;
@@ -156,8 +156,8 @@ impl BusDetails {
             Self::of_canary("CANARY CANDIDATE", |canary| canary::line(canary, CanaryRole::Candidate)),
             of_cluster!("REDIS", cluster => Cell::text(&cluster.redis.kind)),
             of_cluster!("REDIS ERROR", cluster => Cell::maybe(cluster.redis.error.as_ref(), Cell::text)),
-            of_cluster!("REDIS MEDIAN", cluster => Cell::text(canary::milliseconds(cluster.redis.p50_seconds))),
-            of_cluster!("REDIS TAIL", cluster => Cell::text(canary::milliseconds(cluster.redis.p99_seconds))),
+            of_cluster!("REDIS MEDIAN", cluster => Cell::text(milliseconds(cluster.redis.p50_seconds))),
+            of_cluster!("REDIS TAIL", cluster => Cell::text(milliseconds(cluster.redis.p99_seconds))),
         ]
     }
 }

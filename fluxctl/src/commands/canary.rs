@@ -2,7 +2,7 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use flux_core::api::{BusCanary, BusInfo, CanaryRole, CanaryWay, SetBusCanary};
 use flux_core::client::Client;
-use flux_core::output::{Cell, Column, Document, Resource, Tone, count};
+use flux_core::output::{Cell, Column, Document, Resource, Tone, count, milliseconds};
 
 use super::change::{Change, make};
 use super::dry::{self, Difference};
@@ -258,10 +258,6 @@ pub fn line(canary: &BusCanary, role: CanaryRole) -> String {
     let times = times.map(|(name, time)| time.map_or_else(String::new, |time| format!(", {name} {}", milliseconds(time))));
     let [sent, arrived, first, missing] = [way.sent, way.arrived, way.first, way.missing].map(count);
     format!("{}: {sent} sent, {arrived} arrived, {first} first, {missing} missing{}", way.kind, times.concat())
-}
-
-pub fn milliseconds(seconds: f64) -> String {
-    format!("{:.2} ms", seconds * 1_000.0)
 }
 
 #[cfg(test)]

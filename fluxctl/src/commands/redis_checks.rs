@@ -1,4 +1,5 @@
 use flux_core::api::{RedisHealth, RedisInfo, RedisServer, Severity};
+use flux_core::output::milliseconds;
 
 use super::checks::Report;
 
@@ -61,8 +62,4 @@ fn reachable(report: &mut Report, health: &RedisHealth, servers: &[RedisServer])
         _ => format!("; commands p50 {}, p99 {}", milliseconds(health.p50_seconds), milliseconds(health.p99_seconds)),
     };
     report.ok("redis", format!("{}: {}{commands}", health.kind, primaries.collect::<Vec<_>>().join(", ")));
-}
-
-fn milliseconds(seconds: f64) -> String {
-    format!("{:.2} ms", seconds * 1_000.0)
 }

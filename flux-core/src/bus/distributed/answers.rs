@@ -162,6 +162,14 @@ pub struct StreamEntry {
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+impl StreamEntry {
+    /// Of an inbox: its id, and the messages in it.
+    pub fn into_batch(self) -> (String, Vec<u8>) {
+        let batch = self.fields.into_iter().find(|(name, _)| name == b"m").map(|(_, batch)| batch);
+        (self.id, batch.unwrap_or_default())
+    }
+}
+
 /// The entries of the one stream that was read; none when the time was up.
 pub fn stream(value: Value) -> Result<Vec<StreamEntry>, RedisError> {
     let mut streams = list(value)?.into_iter();

@@ -156,7 +156,7 @@ impl Core {
             let roster = self.local.roster(group);
             // Its members here have gone offline since it was sent.
             if roster.as_ref().is_none_or(|roster| !roster.is_attended())
-                && let Some(receipt) = self.hand_on_to_present(group, event, audience.hops)
+                && let Some(receipt) = self.hand_on(group, event, audience.hops, |_, terms| terms.present() > 0)
             {
                 outcome.receipts.push(receipt);
                 continue;
@@ -166,7 +166,7 @@ impl Core {
                 handover.absorb(tried);
                 continue;
             }
-            match self.hand_on(group, event, audience.hops) {
+            match self.hand_on(group, event, audience.hops, |_, _| true) {
                 Some(receipt) => outcome.receipts.push(receipt),
                 None => handover.absorb(tried),
             }

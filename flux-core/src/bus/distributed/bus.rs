@@ -319,7 +319,7 @@ impl EventBus for DistributedBus {
             return true;
         }
         // Its answer is nobody's to wait for: the member that had it is gone.
-        self.core.hand_on(subscription, event, 0).map(drop).is_some()
+        self.core.hand_on(subscription, event, 0, |_, _| true).map(drop).is_some()
     }
 
     fn guarantees(&self) -> Guarantees {

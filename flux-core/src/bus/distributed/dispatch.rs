@@ -14,9 +14,9 @@ use super::core::Core;
 use super::gate::Held;
 use super::kind::DistributedKind;
 use super::links::Link;
-use super::mirror::GroupDestinations;
 use super::plan::{Beyond, Choice, Group};
 use super::share::Share;
+use super::terms::Terms;
 use crate::receipt::Receipt;
 use crate::types::{Event, NodeId, QoS, Subscription, TopicName, limits};
 
@@ -193,30 +193,19 @@ impl Core {
         drop(self.send(&event, parcels, Some(share), &mut handover));
     }
 
-    /// Gives an event that no member of the group here can take to one on another node. `None` when there is none.
-    pub fn hand_on(&self, subscription: &Subscription, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
-        let found = self.mirror.read().group(subscription)?;
-        self.hand_on_within(found, event, hops)
-    }
-
-    /// The same, but to a node where somebody reads.
-    pub fn hand_on_to_present(&self, subscription: &Subscription, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
-        let mut found = self.mirror.read().group(subscription)?;
-        found.nodes.retain(|(_, terms)| terms.present() > 0);
-        self.hand_on_within(found, event, hops)
-    }
-
-    /// The same, but never to a node that is gone.
-    pub fn hand_on_without(&self, subscription: &Subscription, event: &Arc<Event>, gone: &NodeId) -> Option<Receipt> {
-        let mut found = self.mirror.read().group(subscription)?;
-        found.nodes.retain(|(node, _)| node != gone);
-        self.hand_on_within(found, event, 0)
-    }
-
-    fn hand_on_within(&self, found: GroupDestinations, event: &Arc<Event>, hops: u8) -> Option<Receipt> {
+    /// Gives an event that no member of the group here can take to one on another node that `may` have it. `None` when there is none.
+    pub fn hand_on(
+        &self,
+        subscription: &Subscription,
+        event: &Arc<Event>,
+        hops: u8,
+        may: impl Fn(&NodeId, &Terms) -> bool,
+    ) -> Option<Receipt> {
         if hops >= limits::GROUP_HOPS {
             return None;
         }
+        let mut found = self.mirror.read().group(subscription)?;
+        found.nodes.retain(|(node, terms)| may(node, terms));
         let group = Group::new(found, None, &self.links);
         let Choice::There(place) = group.next() else { return None };
         let place = group.nodes.get(place)?;

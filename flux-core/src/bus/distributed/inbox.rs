@@ -15,7 +15,7 @@ use super::membership::Generation;
 use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
 use crate::redis::{Command, Reader, RedisError, Reply, Value};
-use crate::types::{Refusal, limits};
+use crate::types::{NodeId, Refusal, limits};
 
 /// The consumer group of every inbox. A node reads as the consumer of its own name.
 pub const GROUP: &str = "node";
@@ -44,9 +44,14 @@ pub async fn prepare(core: &Core, lane: usize) -> Result<(), RedisError> {
 impl Core {
     /// Whether all that has come is delivered. Also where that cannot be asked: nobody should wait for Redis to leave.
     pub async fn inbox_is_empty(&self) -> bool {
-        let depth = |lane| Command::new("XLEN").key(self.keys.inbox(&self.settings.node, lane)).repeatable();
-        let depths = join_all((0..self.settings.lanes).map(|lane| self.redis.call(depth(lane)))).await;
+        let depths = self.inbox_depths(&self.settings.node).await;
         depths.iter().all(|depth| !matches!(depth, Ok(Value::Int(entries)) if *entries > 0))
+    }
+
+    /// How many entries each lane of a node's inbox holds.
+    pub async fn inbox_depths(&self, node: &NodeId) -> Vec<Result<Value, RedisError>> {
+        let depth = |lane| self.redis.call(Command::new("XLEN").key(self.keys.inbox(node, lane)).repeatable());
+        join_all((0..self.settings.lanes).map(depth)).await
     }
 
     /// Whoever drains the inbox for a life before this one lets go of it.
@@ -99,8 +104,7 @@ async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, ta
             _ => None,
         };
         let last = entries.last().map(|entry| entry.id.clone());
-        for StreamEntry { id, fields } in entries {
-            let batch = fields.into_iter().find(|(name, _)| name == b"m").map(|(_, batch)| batch).unwrap_or_default();
+        for (id, batch) in entries.into_iter().map(StreamEntry::into_batch) {
             let Outcome { receipts, pressed, held } = core.arrive(&batch, &mut memory, false);
             let batch = if receipts.is_empty() { Vec::new() } else { batch };
             let unsettled = Unsettled { id, receipts, batch };
@@ -173,17 +177,11 @@ impl Unsettled {
 /// Waits until a batch is safe. What cannot be stored is tried again: its publisher was told that it is safe. `false`: the node stops.
 async fn store(core: &Core, mut receipts: Vec<Receipt>, batch: &[u8], memory: &mut ReadMemory) -> bool {
     loop {
-        let mut refusal = None;
-        for receipt in receipts {
-            if let Err(refused) = receipt.await {
-                refusal = Some(refused);
-            }
-        }
-        match refusal {
+        match Receipt::all(receipts).await {
             // A queue that is full is full: that was counted.
-            None | Some(Refusal::QueueFull) => return true,
-            Some(Refusal::ShuttingDown) => return false,
-            Some(problem) => tracing::warn!(%problem, "events from another node cannot be stored: trying again"),
+            Ok(()) | Err(Refusal::QueueFull) => return true,
+            Err(Refusal::ShuttingDown) => return false,
+            Err(problem) => tracing::warn!(%problem, "events from another node cannot be stored: trying again"),
         }
         tokio::select! {
             () = tokio::time::sleep(RETRY) => {}

@@ -19,7 +19,7 @@ use super::retained;
 use super::sessions::{Adopted, Mark, SessionHost, Word, mark_of};
 use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
-use crate::redis::{Command, RedisError, Value};
+use crate::redis::{RedisError, Value};
 use crate::types::{Event, NodeId, Refusal, Subscription, limits};
 
 /// A node that is gone, in its last life.
@@ -126,8 +126,7 @@ impl Core {
             return false;
         }
         loop {
-            let depth = |lane| self.redis.call(Command::new("XLEN").key(self.keys.inbox(&dead.node, lane)).repeatable());
-            let depths = join_all((0..self.settings.lanes).map(depth)).await;
+            let depths = self.inbox_depths(&dead.node).await;
             if depths.iter().any(Result::is_err) || !self.is_dead(dead).await {
                 return false;
             }
@@ -164,8 +163,7 @@ impl Core {
                 tokio::time::sleep(limits::HANDOVER_LOOK).await;
                 continue;
             }
-            for StreamEntry { id, fields } in entries {
-                let batch = fields.into_iter().find(|(name, _)| name == b"m").map(|(_, batch)| batch).unwrap_or_default();
+            for (id, batch) in entries.into_iter().map(StreamEntry::into_batch) {
                 if !self.pass_on(host, dead, estate, &batch).await {
                     return;
                 }
@@ -188,14 +186,10 @@ impl Core {
             };
             let mut receipts = self.receipts(host, dead, estate, &message);
             loop {
-                let mut refusal = None;
-                for receipt in receipts {
-                    refusal = receipt.await.err().or(refusal);
-                }
-                match refusal {
-                    None | Some(Refusal::QueueFull) => break,
-                    Some(Refusal::ShuttingDown) => return false,
-                    Some(problem) => {
+                match Receipt::all(receipts).await {
+                    Ok(()) | Err(Refusal::QueueFull) => break,
+                    Err(Refusal::ShuttingDown) => return false,
+                    Err(problem) => {
                         tracing::warn!(%problem, "a message to a node that is gone cannot be passed on: trying again")
                     }
                 }
@@ -252,7 +246,7 @@ impl Core {
         {
             return arrivals.complete(event, taken);
         }
-        if let Some(receipt) = self.hand_on_without(group, event, &dead.node) {
+        if let Some(receipt) = self.hand_on(group, event, 0, |node, _| *node != dead.node) {
             return receipt;
         }
         if let Some(roster) = estate.roster(group) {

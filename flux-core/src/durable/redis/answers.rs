@@ -19,17 +19,16 @@ struct Written {
 
 enum Outcome {
     Written(Written),
-    /// The client is this node's.
-    Moved(NodeId),
     /// Whether it was executed is not known, or it was surely not: either way what it may have appended is taken back.
     Failed(Refusal),
 }
 
-fn read(answer: Result<Value, RedisError>) -> Outcome {
+/// `Err`: nothing of it was written, the client is this node's.
+fn read(answer: Result<Value, RedisError>) -> Result<Outcome, NodeId> {
     let numbers: Option<Vec<i64>> = match &answer {
         Ok(Value::Array(values)) if values.first() == Some(&Value::Int(-1)) => {
-            let Some(Value::BulkString(owner)) = values.get(1) else { return Outcome::Failed(Refusal::StoreFailed) };
-            return Outcome::Moved(NodeId::new(String::from_utf8_lossy(owner)));
+            let Some(Value::BulkString(owner)) = values.get(1) else { return Ok(Outcome::Failed(Refusal::StoreFailed)) };
+            return Err(NodeId::new(String::from_utf8_lossy(owner)));
         }
         Ok(Value::Array(values)) => {
             values.iter().map(|value| if let Value::Int(number) = value { Some(*number) } else { None }).collect()
@@ -37,10 +36,10 @@ fn read(answer: Result<Value, RedisError>) -> Outcome {
         Ok(_) => None,
         Err(error) => {
             tracing::warn!(%error, "a batch of sessions was not stored in Redis");
-            return Outcome::Failed(error.refusal());
+            return Ok(Outcome::Failed(error.refusal()));
         }
     };
-    match numbers.as_deref() {
+    Ok(match numbers.as_deref() {
         Some([1, count, next, appends @ ..]) => {
             let (appends, _) = appends.as_chunks::<3>();
             let appends = appends.iter().map(|append| append.map(|number| number.cast_unsigned())).collect();
@@ -50,16 +49,18 @@ fn read(answer: Result<Value, RedisError>) -> Outcome {
             tracing::error!(?answer, "Redis answered a batch of sessions with something else");
             Outcome::Failed(Refusal::StoreFailed)
         }
-    }
+    })
 }
 
 impl Core {
     /// Tells owners and publishers, and sends what waited behind.
     pub(super) fn answered(self: &Arc<Self>, client: &ClientId, steps: Vec<Step>, answer: Result<Value, RedisError>) {
-        let outcome = read(answer);
+        let outcome = match read(answer) {
+            Ok(outcome) => outcome,
+            Err(owner) => return self.moved(client, owner, steps),
+        };
         let refusal = match &outcome {
             Outcome::Written(_) => None,
-            Outcome::Moved(owner) => return self.moved(client, owner.clone(), steps),
             Outcome::Failed(refusal) => Some(*refusal),
         };
         // Owners first: a publisher that hears that its message is stored may look for it.
@@ -84,15 +85,8 @@ impl Core {
         let mut state = self.shared.state.lock();
         let mut touched = vec![client.clone()];
         touched.extend(state.enqueue(following));
-        let wakers = state.account_for(count, bytes);
-        if state.steps == 0 {
-            self.shared.idle.notify_all();
-        }
-        let batches = self.batches(&mut state, &touched);
         self.forget_if_empty(&mut state, client);
-        drop(state);
-        wakers.into_iter().for_each(std::task::Waker::wake);
-        self.send(batches);
+        self.go_on(state, count, bytes, &touched);
         self.pass_on(&touched);
     }
 
@@ -158,8 +152,6 @@ fn settle(state: &mut State, client: &ClientId, steps: &[Step], outcome: Outcome
             lane.uncertain = false;
             lane.next = lane.queue.map(|_| written.next);
         }
-        // Nothing of it was written: see `moved`.
-        Outcome::Moved(_) => {}
         Outcome::Failed(_) => lane.uncertain = true,
     }
     state.queued = (state.queued + after).saturating_sub(before);

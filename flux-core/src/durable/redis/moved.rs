@@ -47,14 +47,7 @@ impl Core {
         }
         let mut state = self.shared.state.lock();
         state.lane(client).under_way = false;
-        let wakers = state.account_for(count, bytes);
-        if state.steps == 0 {
-            self.shared.idle.notify_all();
-        }
-        let batches = self.batches(&mut state, std::slice::from_ref(client));
-        drop(state);
-        wakers.into_iter().for_each(std::task::Waker::wake);
-        self.send(batches);
+        self.go_on(state, count, bytes, std::slice::from_ref(client));
     }
 
     /// Gives to their owners, in order, what was appended for clients of other nodes, and refuses the rest.
@@ -67,15 +60,8 @@ impl Core {
                 }
                 let mut state = self.shared.state.lock();
                 state.lane(client).under_way = false;
-                let wakers = state.account_for(count, bytes);
-                if state.steps == 0 {
-                    self.shared.idle.notify_all();
-                }
                 // It may have been claimed back meanwhile.
-                let batches = self.batches(&mut state, std::slice::from_ref(client));
-                drop(state);
-                wakers.into_iter().for_each(std::task::Waker::wake);
-                self.send(batches);
+                self.go_on(state, count, bytes, std::slice::from_ref(client));
             }
         }
     }

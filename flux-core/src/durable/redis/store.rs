@@ -1,6 +1,7 @@
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
+use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::super::port::{Claimed, DurableStore, Entry, Operation, Reading, Recovered, StoreStats, Transaction, Whereabouts};
@@ -59,6 +60,18 @@ impl Core {
             let core = self.clone();
             self.redis.send(command, Reply::call(move |answer| core.answered(&client, steps, answer)));
         }
+    }
+
+    /// So many steps are done: wakes who waits for room, and sends what `clients` have waiting.
+    pub(super) fn go_on(self: &Arc<Self>, mut state: MutexGuard<'_, State>, steps: usize, bytes: usize, clients: &[ClientId]) {
+        let wakers = state.account_for(steps, bytes);
+        if state.steps == 0 {
+            self.shared.idle.notify_all();
+        }
+        let batches = self.batches(&mut state, clients);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        self.send(batches);
     }
 
     fn commit(self: &Arc<Self>, transaction: Transaction) -> Receipt {
@@ -266,7 +279,7 @@ impl DurableStore for RedisStore {
         let patience = self.0.redis.settings().command_timeout * 2;
         let timed_out = self.0.shared.idle.wait_while_for(&mut state, |state| state.steps > 0, patience).timed_out();
         drop(state);
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
         if timed_out {
             tracing::error!("Redis did not confirm in time what was to be stored: its publishers were not told that it is safe");
         }

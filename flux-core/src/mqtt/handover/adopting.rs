@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::super::record::SessionRecord;
 use super::super::server::Server;
@@ -54,18 +54,26 @@ impl Server {
         Arc::new(Forwarder { id: SubscriberId::unique(), client: client.clone(), own, server: self.this.clone() })
     }
 
+    async fn clients_left_by(&self, dead: &NodeId) -> Option<Vec<ClientId>> {
+        let listed = self.store.clients_of(dead).await;
+        listed
+            .inspect_err(|problem| tracing::warn!(node = %dead, %problem, "the sessions of a node that is gone cannot be listed"))
+            .ok()
+    }
+
+    /// Where the store says that each of them is, some at a time.
+    fn look_for(
+        &self,
+        clients: Vec<ClientId>,
+    ) -> impl Stream<Item = (Result<Option<Whereabouts>, StoreError>, ClientId)> + Unpin {
+        let looks = clients.into_iter().map(async |client| (self.store.whereabouts(&client).await, client));
+        Box::pin(stream::iter(looks).buffer_unordered(limits::ADOPTED_TOGETHER))
+    }
+
     /// All that a dead node had subscribed to for sessions, each leading to its session.
     pub(super) async fn estate(&self, dead: &NodeId) -> Option<Arc<MemoryBus>> {
         let estate = Arc::new(MemoryBus::new());
-        let clients = match self.store.clients_of(dead).await {
-            Ok(clients) => clients,
-            Err(problem) => {
-                tracing::warn!(node = %dead, %problem, "the sessions of a node that is gone cannot be listed");
-                return None;
-            }
-        };
-        let looks = clients.into_iter().map(|client| async move { (self.store.whereabouts(&client).await, client) });
-        let mut looks = stream::iter(looks).buffer_unordered(limits::ADOPTED_TOGETHER);
+        let mut looks = self.look_for(self.clients_left_by(dead).await?);
         while let Some((found, client)) = looks.next().await {
             let found =
                 found.inspect_err(|problem| tracing::warn!(client_id = %client, %problem, "a session cannot be read")).ok()?;
@@ -80,15 +88,8 @@ impl Server {
 
     /// Takes over sessions of a dead node that nobody else has taken.
     pub(super) async fn adopt(self: &Arc<Self>, dead: &NodeId) -> Adopted {
-        let clients = match self.store.clients_of(dead).await {
-            Ok(clients) => clients,
-            Err(problem) => {
-                tracing::warn!(node = %dead, %problem, "the sessions of a node that is gone cannot be listed");
-                return Adopted::InPart;
-            }
-        };
+        let Some(mut clients) = self.clients_left_by(dead).await else { return Adopted::InPart };
         let count = clients.len();
-        let mut clients = clients;
         // Several do this: they begin with different ones.
         clients.rotate_left(if count > 0 { rand::random::<u32>() as usize % count } else { 0 });
         let adoptions = clients.into_iter().map(|client| async move { (self.adopt_client(&client, dead).await, client) });
@@ -197,8 +198,7 @@ impl Server {
                 clients.push(profile.client.clone());
             }
         });
-        let looks = clients.into_iter().map(|client| async move { (self.store.whereabouts(&client).await, client) });
-        let mut looks = stream::iter(looks).buffer_unordered(limits::ADOPTED_TOGETHER);
+        let mut looks = self.look_for(clients);
         while let Some((found, client)) = looks.next().await {
             if let Ok(Some(found)) = found
                 && found.node != self.settings.node

@@ -84,13 +84,11 @@ impl Hold {
 
     /// An event of this weight has come directly.
     pub fn direct(&mut self, id: EventId, publisher: &str, weight: usize, from_elsewhere: bool) -> Direct {
-        let covered = from_elsewhere && self.lanes[self.lane_of(publisher)].covered;
-        if covered || self.seen.contains(id) {
+        let lane = &self.lanes[self.lane_of(publisher)];
+        if (from_elsewhere && lane.covered) || self.seen.contains(id) {
             return Direct::Double;
         }
         let full = self.count >= limits::HELD_EVENTS || self.bytes + weight > limits::HANDOVER_BYTES;
-        let lane = self.lane_of(publisher);
-        let lane = &mut self.lanes[lane];
         // Once it has begun to wait, all behind it waits: also when there is no room for more.
         let passes = lane.is_free() || (lane.given_up && lane.held.is_empty() && !lane.releasing);
         if !passes && (!full || !lane.held.is_empty()) {
