@@ -205,8 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             let claimed = server.claim_session(&client).await;
             *reservation.session() = claimed.map_err(|_| HandshakeError::Refused(Reason::ServerUnavailable))?;
         }
-        let (connect_number, known) =
-            server.member.as_ref().map_or((0, Receipt::SAFE), |member| member.client_connected(&client));
+        let (connect_number, settled) = server.member.as_ref().map(|member| member.client_connected(&client)).unzip();
         let mut ended = Receipt::SAFE;
         let kept = if connect.clean_start {
             // [MQTT-3.1.2-4]: what was there before ends, its will included.
@@ -223,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
             return Err(HandshakeError::Refused(Reason::QuotaExceeded));
         }
         let mut session = kept.unwrap_or_else(|| server.new_session(&client, Timestamp::now()));
-        session.profile.connect.store(connect_number, Ordering::Release);
+        session.profile.connect.store(connect_number.unwrap_or(0), Ordering::Release);
         if expiry > 0 {
             server.make_durable(&mut session);
         }
@@ -231,9 +230,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Handshake<S> {
         let stored = server.store_session(&session, None);
         let will = session.will.as_ref().map(|will| server.store_will(&client, will, identity.username.as_deref()));
         let safe = ended.and(stored).and(will.unwrap_or(Receipt::SAFE)).await;
-        if server.member.as_ref().is_some_and(|member| member.is_connected()) {
-            // While Redis is away the nodes serve whom they have.
-            _ = tokio::time::timeout(limits::CLIENT_PLACE_PATIENCE, known).await;
+        if let Some(settled) = settled {
+            settled.await;
         }
         if safe == Err(Refusal::Moved) {
             session.set_will(None);

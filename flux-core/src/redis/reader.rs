@@ -43,7 +43,7 @@ impl Reader {
             let closing = self.router.closing.clone();
             tokio::select! {
                 () = closing.requested() => return Err(RedisError::Closed),
-                () = tokio::time::sleep(pause) => {}
+                () = self.router.pause(pause) => {}
             }
         }
         let closing = self.router.closing.clone();

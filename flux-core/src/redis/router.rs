@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use tokio::sync::{Notify, watch};
@@ -188,6 +189,16 @@ impl Router {
         }
         drop(routes);
         self.publish_state();
+    }
+
+    /// Before another attempt to connect: until the time is over, or sooner if Redis was away and is back.
+    pub(super) async fn pause(&self, pause: Duration) {
+        let mut state = self.state.subscribe();
+        let was_away = !state.borrow().is_connected();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            Ok(_) = state.wait_for(RedisState::is_connected), if was_away => {}
+        }
     }
 
     pub(super) fn connected(&self, lane: &Lane) {

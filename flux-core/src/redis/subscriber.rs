@@ -91,7 +91,7 @@ impl Listener {
             if began.elapsed() > REDIS_PING {
                 backoff.reset();
             }
-            tokio::time::sleep(backoff.next()).await;
+            self.router.pause(backoff.next()).await;
         }
     }
 

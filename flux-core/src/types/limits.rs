@@ -197,6 +197,10 @@ pub const CLIENT_PLACE_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long CONNACK waits until Redis knows where the client is: one round trip, unless Redis is about to be found missing.
 pub const CLIENT_PLACE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long CONNACK then waits for what the client has published on another node, should this one be behind with its inbox. Clients
+/// give up after some ten seconds.
+pub const CLIENT_MOVE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Events for a session on its way here that wait behind those which its former node still has; beyond, the order is given up.
 pub const HELD_EVENTS: usize = 65_536;
 

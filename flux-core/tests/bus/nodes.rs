@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flux_core::bus::conformance::harness::{Collector, Harness, PLAIN, parse};
-use flux_core::bus::distributed::{DistributedBus, DistributedKind, Peer};
-use flux_core::bus::{EventBus, Handover, Route};
-use flux_core::types::{NodeId, QoS};
+use flux_core::bus::distributed::{DistributedBus, DistributedKind, DistributedSettings, Peer};
+use flux_core::bus::{Delivered, EventBus, Handover, Route};
+use flux_core::types::{ClientId, NodeId, QoS};
 
 use crate::cluster::Cluster;
-use crate::kit::{settings, until};
+use crate::kit::{PATIENCE, settings, until};
 
 const HYBRID: DistributedKind = DistributedKind::Hybrid;
 
@@ -164,6 +164,35 @@ async fn order_is_kept_while_routes_change() {
     assert_eq!(cluster.at(1).numbers(&there), Vec::from_iter(0..5_000));
     let figures = cluster.bus(0).figures();
     assert!(figures.batches_out.get() < figures.messages_out.get() / 5, "events travel together");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_comes_from_another_node_does_not_overtake_what_it_has_published_there() {
+    let mut cluster = Cluster::empty();
+    for node in ["n1", "n2"] {
+        cluster.start(DistributedSettings { grace: PATIENCE, ..settings(HYBRID, node) }).await;
+    }
+    cluster.all_meet().await;
+    let (client, nobody) = (ClientId::new("one"), ClientId::new("never seen before"));
+    // Holds up the inbox of n2 for as long as it has no room.
+    let (busy, there) = (cluster.at(1).collector("busy"), cluster.at(1).subscriber("line").await);
+    cluster.at(1).subscribe("line", PLAIN, &busy).await;
+    busy.answer(Delivered::Pressed);
+    busy.has_room(false);
+    cluster.bus(0).client_connected(&client).1.await;
+    let mut publisher = cluster.at(0).publisher("one", "line");
+    publisher.publish().await;
+    cluster.at(1).wait_for(1, &[&busy]).await;
+    publisher.publish_times(9).await;
+
+    let mut settled = Box::pin(cluster.bus(1).client_connected(&client).1);
+    // Asked later, and nothing to wait for: Redis has answered both.
+    cluster.bus(1).client_connected(&nobody).1.await;
+    assert!(futures_util::poll!(&mut settled).is_pending(), "what it has published before is not delivered yet");
+    busy.answer(Delivered::Accepted);
+    busy.has_room(true);
+    settled.await;
+    assert_eq!(cluster.at(1).numbers(&there), Vec::from_iter(0..10));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

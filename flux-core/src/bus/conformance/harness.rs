@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -61,6 +62,7 @@ impl Harness {
             durable,
             answer: Mutex::new(Delivered::Accepted),
             availability: Mutex::new(Availability::Ready),
+            held_up: Mutex::default(),
             received: Mutex::default(),
             news: self.news.clone(),
         })
@@ -221,6 +223,8 @@ pub struct Collector {
     durable: bool,
     answer: Mutex<Delivered>,
     availability: Mutex<Availability>,
+    /// Those that wait for room; `None` while there is some.
+    held_up: Mutex<Option<Vec<Waker>>>,
     received: Mutex<Vec<Delivery>>,
     news: Arc<Notify>,
 }
@@ -232,6 +236,12 @@ impl Collector {
 
     pub fn be(&self, availability: Availability) {
         *self.availability.lock() = availability;
+    }
+
+    /// Whoever is told that it is pressed waits until there is room again.
+    pub fn has_room(&self, room: bool) {
+        let waiting = std::mem::replace(&mut *self.held_up.lock(), (!room).then(Vec::new));
+        waiting.into_iter().flatten().for_each(Waker::wake);
     }
 }
 
@@ -259,5 +269,12 @@ impl Subscriber for Collector {
 
     fn availability(&self) -> Availability {
         *self.availability.lock()
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut held_up = self.held_up.lock();
+        let Some(waiting) = &mut *held_up else { return Poll::Ready(()) };
+        waiting.push(context.waker().clone());
+        Poll::Pending
     }
 }

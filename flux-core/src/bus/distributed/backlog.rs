@@ -1,36 +1,53 @@
-use tokio::sync::oneshot;
+//! How far this node has read its inbox: who comes here from another node must not overtake what it has published there.
+
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::answers;
+use super::core::Core;
 use super::membership::Version;
-use crate::redis::{Command, Redis};
+use crate::redis::{RedisError, Value};
+use crate::types::limits;
 
-/// What waited in one lane of this node's inbox when it began to read.
-pub struct Backlog(Option<(Version, oneshot::Sender<()>)>);
+/// Up to which entry one lane has been delivered.
+pub struct Delivered(watch::Sender<Version>);
 
-impl Backlog {
-    pub async fn of(redis: &Redis, inbox: &str, caught_up: oneshot::Sender<()>) -> Self {
-        let look = Command::new("XREVRANGE").key(inbox).arg("+").arg("-").arg("COUNT").arg(1).repeatable();
-        let last = redis.call(look).await.and_then(answers::entries).ok().and_then(|entries| entries.first()?.id.parse().ok());
-        let mut backlog = Backlog(Some((last.unwrap_or_default(), caught_up)));
-        if last.is_none() {
-            backlog.end();
+impl Default for Delivered {
+    fn default() -> Self {
+        Delivered(watch::Sender::new(Version::default()))
+    }
+}
+
+impl Delivered {
+    /// What is read once more after Redis was away is not new.
+    pub fn up_to(&self, entry: &str) {
+        let Ok(entry) = entry.parse::<Version>() else { return };
+        self.0.send_if_modified(|known| {
+            let is_new = entry > *known;
+            *known = entry.max(*known);
+            is_new
+        });
+    }
+}
+
+impl Core {
+    /// Returns once what this lane of the inbox holds now has been delivered. Also where Redis does not say what that is.
+    pub async fn caught_up(&self, lane: usize) {
+        let Ok(Some(newest)) = self.newest(lane).await else { return };
+        let mut delivered = self.delivered[lane].0.subscribe();
+        // Whoever drained the inbox while this node was dead may have had it: then it is not there any more.
+        while timeout(limits::READ_BLOCK, delivered.wait_for(|delivered| *delivered >= newest)).await.is_err() {
+            if !matches!(self.newest(lane).await, Ok(Some(still)) if still >= newest) {
+                return;
+            }
         }
-        backlog
     }
 
-    /// Everything up to this entry has been delivered.
-    pub fn delivered(&mut self, id: &str) {
-        let Some((last, _)) = &self.0 else { return };
-        if id.parse::<Version>().is_ok_and(|id| id >= *last) {
-            self.end();
-        }
-    }
-
-    /// Nothing of it is left.
-    pub fn end(&mut self) {
-        if let Some((_, caught_up)) = self.0.take() {
-            // Who has waited long enough does not listen any more.
-            _ = caught_up.send(());
+    async fn newest(&self, lane: usize) -> Result<Option<Version>, RedisError> {
+        let inbox = self.keys.inbox(&self.settings.node, lane);
+        match self.redis.call(self.scripts.newest(&inbox)).await? {
+            Value::Nil => Ok(None),
+            id => Ok(answers::text(&id)?.parse().ok()),
         }
     }
 }

@@ -87,10 +87,12 @@ impl DistributedBus {
         });
         events.confirmed().await?;
         self.subscriptions.lock().push(events);
-        let lanes: Vec<_> = (0..core.settings.lanes).map(|lane| inbox::start(core, lane, &self.tasks)).collect();
+        (0..core.settings.lanes).for_each(|lane| inbox::start(core, lane, &self.tasks));
         core.load_retained(own).await?;
-        // A publisher that comes here must not overtake what it has sent through another node.
-        if tokio::time::timeout(limits::CATCH_UP, join_all(lanes)).await.is_err() {
+        if tokio::time::timeout(limits::CATCH_UP, join_all((0..core.settings.lanes).map(|lane| core.caught_up(lane))))
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 "what other nodes have sent meanwhile is still being delivered: publishers that come here may overtake it"
             );
@@ -203,9 +205,10 @@ impl DistributedBus {
         self.core.mirror.read().nodes().cloned().collect()
     }
 
-    /// A client has connected here: should it have a connection to another node, that one ends it. Returns the number
-    /// of this connect, which grows, and resolves once the others can know of it (or Redis does not answer).
-    pub fn client_connected(&self, client: &ClientId) -> (u64, Receipt) {
+    /// A client has connected here: should it have a connection to another node, that one ends it. Returns the number of this connect,
+    /// which grows, and when the client may hear of it: the others can know then, and what it has published on its former node is
+    /// delivered here (or Redis does not answer).
+    pub fn client_connected(&self, client: &ClientId) -> (u64, impl Future<Output = ()> + use<>) {
         self.core.client_connected(client)
     }
 

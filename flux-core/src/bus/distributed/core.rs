@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::super::memory::MemoryBus;
 use super::arrivals::Arrivals;
+use super::backlog::Delivered;
 use super::canary::CanaryFigures;
 use super::decision::Decision;
 use super::fences::Fences;
@@ -80,6 +81,8 @@ pub struct Core {
     /// Who keeps sessions here, where they can move between nodes.
     pub sessions: OnceLock<Arc<dyn SessionHost>>,
     pub barriers: Barriers,
+    /// For each lane of the inbox.
+    pub delivered: Box<[Delivered]>,
     /// KiB of batches that may wait for a session on its way here.
     pub held: Arc<Semaphore>,
     /// What to tell about this node.
@@ -168,6 +171,7 @@ impl Core {
             connects: Mutex::default(),
             sessions: OnceLock::new(),
             barriers: Barriers::default(),
+            delivered: (0..settings.lanes).map(|_| Delivered::default()).collect(),
             held: Arc::new(Semaphore::new(limits::INBOX_HELD_KIB)),
             about: OnceLock::new(),
             closing: Shutdown::default(),

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::super::port::Subscriber;
 use super::answers::{self, StreamEntry};
 use super::arrive::{Outcome, ReadMemory};
-use super::backlog::Backlog;
 use super::core::Core;
 use super::membership::Generation;
 use crate::lifecycle::Tasks;
@@ -64,18 +63,14 @@ impl Core {
     }
 }
 
-/// Answers once what waits there now has been delivered.
-pub fn start(core: &Arc<Core>, lane: usize, tasks: &Tasks) -> oneshot::Receiver<()> {
+pub fn start(core: &Arc<Core>, lane: usize, tasks: &Tasks) {
     let (sender, receiver) = mpsc::channel(limits::INBOX_UNSETTLED);
-    let (caught_up, is_caught_up) = oneshot::channel();
-    tasks.spawn("bus inbox", read(core.clone(), lane, sender, tasks.clone(), caught_up));
+    tasks.spawn("bus inbox", read(core.clone(), lane, sender, tasks.clone()));
     tasks.spawn("bus settler", settle(core.clone(), lane, receiver));
-    is_caught_up
 }
 
-async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, tasks: Tasks, caught_up: oneshot::Sender<()>) {
+async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, tasks: Tasks) {
     let key = core.keys.inbox(&core.settings.node, lane);
-    let mut backlog = Backlog::of(&core.redis, &key, caught_up).await;
     let mut reader = core.redis.reader(&key);
     let mut memory = ReadMemory::default();
     // First what a former life has read and not finished.
@@ -119,10 +114,8 @@ async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, ta
                 wait_for_room(&*subscriber, core.settings.grace).await;
             }
         }
-        match last {
-            Some(last) => backlog.delivered(&last),
-            None if place == ">" => backlog.end(),
-            None => {}
+        if let Some(last) = last {
+            core.delivered[lane].up_to(&last);
         }
     }
 }

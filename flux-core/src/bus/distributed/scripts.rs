@@ -16,6 +16,7 @@ pub struct Scripts {
     dead: Script,
     forget: Script,
     drain: Script,
+    newest: Script,
     keys: [String; 6],
 }
 
@@ -42,6 +43,7 @@ impl Scripts {
             dead: Script::new(include_str!("scripts/dead.lua")),
             forget: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/forget.lua"))),
             drain: Script::new(include_str!("scripts/drain.lua")),
+            newest: Script::new(include_str!("scripts/newest.lua")),
             keys: keys.for_scripts(),
         }
     }
@@ -60,6 +62,10 @@ impl Scripts {
 
     pub fn drain(&self, keys: &[String]) -> Command {
         Command::script(&self.drain, keys).repeatable()
+    }
+
+    pub fn newest(&self, inbox: &str) -> Command {
+        Command::script(&self.newest, &[inbox]).repeatable()
     }
 
     pub fn join(&self) -> Command {
