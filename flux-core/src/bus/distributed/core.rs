@@ -85,6 +85,10 @@ pub struct Core {
     pub delivered: Box<[Delivered]>,
     /// KiB of batches that may wait for a session on its way here.
     pub held: Arc<Semaphore>,
+    /// This node leaves: what its inbox gets from now on is for the others.
+    pub leaving: Shutdown,
+    /// Held by all that was read from the inbox and may not be safe yet.
+    pub unsettled: Arc<()>,
     /// What to tell about this node.
     pub about: OnceLock<Box<dyn Fn() -> serde_json::Value + Send + Sync>>,
     pub closing: Shutdown,
@@ -173,6 +177,8 @@ impl Core {
             barriers: Barriers::default(),
             delivered: (0..settings.lanes).map(|_| Delivered::default()).collect(),
             held: Arc::new(Semaphore::new(limits::INBOX_HELD_KIB)),
+            leaving: Shutdown::default(),
+            unsettled: Arc::default(),
             about: OnceLock::new(),
             closing: Shutdown::default(),
             settings,

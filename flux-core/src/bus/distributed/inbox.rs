@@ -27,6 +27,7 @@ struct Unsettled {
     id: String,
     receipts: Vec<Receipt>,
     batch: Vec<u8>,
+    _counted: Arc<()>,
 }
 
 /// Makes the inbox, so that nothing is sent to one that nobody reads.
@@ -77,7 +78,16 @@ async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, ta
     let mut from = Some("0".to_owned());
     while !core.closing.is_requested() {
         let place = from.clone().unwrap_or_else(|| ">".to_owned());
-        let entries = match next(&core, &mut reader, &key, &place).await {
+        let entries = tokio::select! {
+            entries = next(&core, &mut reader, &key, &place) => entries,
+            () = core.leaving.requested() => return,
+        };
+        let _reading = core.unsettled.clone();
+        if core.leaving.is_requested() {
+            // What Redis has given meanwhile stays in the inbox.
+            return;
+        }
+        let entries = match entries {
             Ok(entries) => entries,
             Err(RedisError::Closed) => return,
             Err(error) if error.code() == Some("NOGROUP") => {
@@ -102,7 +112,7 @@ async fn read(core: Arc<Core>, lane: usize, settler: mpsc::Sender<Unsettled>, ta
         for (id, batch) in entries.into_iter().map(StreamEntry::into_batch) {
             let Outcome { receipts, pressed, held } = core.arrive(&batch, &mut memory, false);
             let batch = if receipts.is_empty() { Vec::new() } else { batch };
-            let unsettled = Unsettled { id, receipts, batch };
+            let unsettled = Unsettled { id, receipts, batch, _counted: core.unsettled.clone() };
             // What waits for a session on its way here waits for words that come in this very lane: it must not block it.
             let room = held.then(|| core.held.clone().try_acquire_many_owned(unsettled.kib()).ok()).flatten();
             match room {
@@ -141,8 +151,9 @@ async fn settle(core: Arc<Core>, lane: usize, mut unsettled: mpsc::Receiver<Unse
     let mut memory = ReadMemory::default();
     let mut batches = Vec::new();
     while unsettled.recv_many(&mut batches, limits::INBOX_UNSETTLED).await > 0 {
+        let _settling = core.unsettled.clone();
         let mut ids = Vec::with_capacity(batches.len());
-        for Unsettled { id, receipts, batch } in batches.drain(..) {
+        for Unsettled { id, receipts, batch, .. } in batches.drain(..) {
             if !store(&core, receipts, &batch, &mut memory).await {
                 // It stays in the inbox: the next life of this node finds it there.
                 delete(&core, &key, &ids);
@@ -155,7 +166,7 @@ async fn settle(core: Arc<Core>, lane: usize, mut unsettled: mpsc::Receiver<Unse
 }
 
 async fn settle_one(core: Arc<Core>, key: String, unsettled: Unsettled, _room: OwnedSemaphorePermit) {
-    let Unsettled { id, receipts, batch } = unsettled;
+    let Unsettled { id, receipts, batch, _counted } = unsettled;
     if store(&core, receipts, &batch, &mut ReadMemory::default()).await {
         delete(&core, &key, &[id]);
     }

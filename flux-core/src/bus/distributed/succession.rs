@@ -73,6 +73,14 @@ impl Core {
     /// Until nothing of it is left, or it is back.
     async fn succeed(self: &Arc<Self>, dead: &Dead) {
         let Some(host) = self.sessions.get().cloned() else { return };
+        // What is looked for while this node thinks that one alive is sent to it: it would come behind what lies there.
+        while self.knows(&dead.node) {
+            if self.closing.is_requested() || !self.is_dead(dead).await {
+                return;
+            }
+            self.beat_now.notify_one();
+            tokio::time::sleep(limits::HANDOVER_LOOK).await;
+        }
         tracing::info!(node = %dead.node, "taking over what a node has left");
         let Some(estate) = self.estate(&*host, dead).await else { return };
         let drainer = format!("{}/{:032x}", self.settings.node, rand::random::<u128>());
@@ -139,6 +147,8 @@ impl Core {
 
     /// Passes on what lies in one lane, for as long as no other does it and the node is not back.
     async fn drain(&self, host: &Arc<dyn SessionHost>, dead: &Dead, estate: &MemoryBus, drainer: &str, lane: usize) {
+        // What the dead node has passed on itself goes first, and came by this node's own inbox.
+        _ = tokio::time::timeout(limits::CATCH_UP, self.caught_up(lane)).await;
         let keys = self.keys.for_draining(&dead.node, lane);
         let silence = u64::try_from(limits::DRAINER_SILENCE.as_millis()).unwrap_or(u64::MAX);
         let mut done: Vec<String> = Vec::new();
