@@ -6,6 +6,10 @@ use flux_bench::cli::search::SearchCommand;
 use flux_bench::commands;
 use flux_bench::report::failure::Failure;
 
+/// As flux-core's: a bus that is measured without its server has the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = CommandLine::parse().command;
     let json = command.wants_json();

@@ -155,7 +155,7 @@ impl Reader {
                 self.tally.roll(moved);
             }
             for delivery in batch.drain(..) {
-                self.record(&delivery.event.payload);
+                self.record(&delivery.event.payload, moved);
             }
             if let Some(sent) = expected
                 && (self.distinct >= sent.sent || now().saturating_sub(moved) > QUIET)
@@ -165,15 +165,15 @@ impl Reader {
         }
     }
 
-    fn record(&mut self, payload: &[u8]) {
-        let now = now();
+    /// `taken`: when it was taken out of the mailbox, with all that waited there.
+    fn record(&mut self, payload: &[u8], taken: u64) {
         let Some(stamp) = self.expecting.place.read(payload).filter(|stamp| stamp.run == self.expecting.run) else {
             return self.inbox.record_stranger(self.expecting.topic.as_bytes());
         };
         if self.inbox.record(stamp.stream, stamp.sequence) {
             self.distinct += 1;
-            self.tally.deliver(stamp.intended, stamp.sent, now);
-            let second = (now.saturating_sub(self.times.start) / SECOND) as usize;
+            self.tally.deliver(stamp.intended, stamp.sent, taken);
+            let second = (taken.saturating_sub(self.times.start) / SECOND) as usize;
             // Message after message of a run, so at most one second is new.
             if second >= self.arrived.len() {
                 self.arrived.resize(second + 1, 0);

@@ -101,7 +101,7 @@ impl<'a> Publisher<'a> {
             }
             self.lag.record(at - due);
             self.found.due += 1;
-            self.send(index, due).await;
+            self.send(index, due, at).await;
             index += 1;
         }
     }
@@ -114,13 +114,13 @@ impl<'a> Publisher<'a> {
                 break;
             }
             self.found.due += 1;
-            self.send(index, at).await;
+            self.send(index, at, at).await;
             index += 1;
         }
     }
 
-    async fn send(&mut self, index: u64, intended: u64) {
-        let sent = now();
+    /// `sent` is now: the clock is dear where a message takes some hundred nanoseconds.
+    async fn send(&mut self, index: u64, intended: u64, sent: u64) {
         let until = |count: u64| (count as f64 * self.orders.across + 1e-9).floor();
         let number = usize::from(until(index + 1) <= until(index));
         let way = &mut self.ways[number];
