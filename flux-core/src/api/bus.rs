@@ -96,6 +96,9 @@ pub struct BusRoute {
     /// It has a durable subscriber and outlives the node.
     pub durable: bool,
     pub subscribers: u32,
+    /// How many of them have a durable queue that is full: who publishes for them is refused.
+    #[serde(default)]
+    pub full: u32,
 }
 
 /// Which routes to list.

@@ -53,13 +53,7 @@ impl MemoryBus {
     }
 
     /// Answers the subscription that this one replaces.
-    pub(super) fn insert(
-        &self,
-        subscription: &Subscription,
-        options: SubscribeOptions,
-        subscriber: Arc<dyn Subscriber>,
-    ) -> Option<Member> {
-        let member = Member::new(subscriber, options);
+    pub(super) fn insert(&self, subscription: &Subscription, member: Member) -> Option<Member> {
         let mut table = self.table.write();
         let replaced = table.insert(subscription, member);
         self.generation.fetch_add(1, Ordering::Release);
@@ -117,7 +111,7 @@ impl EventBus for MemoryBus {
 
     fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt {
         // Dropped here, outside of the lock: dropping a subscriber may run anything.
-        drop(self.insert(subscription, options, subscriber));
+        drop(self.insert(subscription, Member::new(subscriber, options)));
         Receipt::SAFE
     }
 

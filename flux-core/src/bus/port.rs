@@ -96,6 +96,11 @@ pub trait Subscriber: Send + Sync + 'static {
         false
     }
 
+    /// Whether its durable queue is full and refuses what it is owed: other nodes then refuse it for it.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// Whether it wants to hear only of events that pass through this node anyway: nobody sends any for its sake.
     fn only_looks_on(&self) -> bool {
         false
@@ -147,6 +152,8 @@ pub struct Handover {
     pub waits: SmallVec<[Receipt; 0]>,
     /// It comes from another node, which has answered its publisher.
     pub from_elsewhere: bool,
+    /// What is owed it goes into a durable queue that is full, too, as far as the reserve reaches: it was acknowledged before.
+    pub into_reserve: bool,
     /// It came by a way on which it might have been lost: nobody is owed it, whatever its QoS.
     pub may_be_lost: bool,
 }

@@ -19,6 +19,8 @@ pub struct Member {
     pub durable: bool,
     /// So was nobody there to read what it gets: who subscribes again says anew.
     pub offline: bool,
+    /// And its durable queue was full.
+    pub full: bool,
 }
 
 impl Member {
@@ -27,6 +29,7 @@ impl Member {
             id: subscriber.id(),
             durable: subscriber.is_durable(),
             offline: subscriber.availability() == Availability::Offline,
+            full: subscriber.is_full(),
             subscriber,
             options,
         }

@@ -42,8 +42,11 @@ pub struct Mailbox {
     state: Mutex<State>,
 }
 
-/// Knows the way to sessions that have moved to other nodes.
+/// What other nodes have to do with a session.
 pub trait Elsewhere: Send + Sync {
+    /// Its durable queue is full, or has room again. Must return at once.
+    fn room_changed(&self, client: &ClientId);
+
     /// The session is node `to`'s: gives it the event, and answers once it is safe.
     fn pass_on(&self, client: &ClientId, to: &NodeId, delivery: Delivery, answer: Answer);
 }
@@ -109,6 +112,8 @@ struct State {
     hold: Option<Box<Hold>>,
     /// It came from another node, some time.
     came: bool,
+    /// The queue is another node's now: what comes is passed on, and its limit is for that node to keep.
+    left: bool,
 }
 
 /// The durable queue behind the mailbox, as far as it must be known to take and to deliver.
@@ -118,6 +123,8 @@ struct Queue {
     /// Entries that are stored or about to be, acknowledged ones not.
     entries: u64,
     bytes: u64,
+    /// As other nodes are told: it has been full, and has not much room again.
+    full: bool,
     /// The last entry announced.
     tail: Seq,
     /// The first entry that is on disk only: `items` holds none from here on.
@@ -177,15 +184,42 @@ impl Mailbox {
     pub fn set_queue(&self, start: QueueStart) {
         let tail = Seq(start.next.0 - 1);
         let waiting = start.entries > 0;
-        self.state.lock().queue = Some(Queue {
+        let mut state = self.state.lock();
+        state.left = false;
+        state.queue = Some(Queue {
             id: start.id,
             entries: start.entries,
             bytes: start.bytes,
+            full: false,
             tail,
             spilled_from: waiting.then_some(start.first),
             cached: 0,
             cached_bytes: 0,
         });
+        self.look_at_room(&mut state);
+    }
+
+    /// The queue is another node's from now on. `true`: it was full, as far as others know.
+    pub fn leave(&self) -> bool {
+        let mut state = self.state.lock();
+        state.left = true;
+        state.queue.as_mut().is_some_and(|queue| std::mem::take(&mut queue.full))
+    }
+
+    /// Nodes that publish for it hear when the queue is full, and when it has some room again: not with every message.
+    fn look_at_room(&self, state: &mut State) {
+        let (Some(queue), Some(elsewhere), false) = (&mut state.queue, &self.elsewhere, state.left) else { return };
+        let QueueLimits { messages, bytes, full } = self.queue_limits;
+        let is_full = match queue.full {
+            true => queue.entries > relieved(messages) || queue.bytes > relieved(bytes),
+            false => full == QueueFull::Refuse && (queue.entries >= messages || queue.bytes >= bytes),
+        };
+        if is_full != queue.full {
+            queue.full = is_full;
+            if let Some(elsewhere) = elsewhere.upgrade() {
+                elsewhere.room_changed(&self.client);
+            }
+        }
     }
 
     /// The session has come from other nodes, or comes again: what these still have for it goes first.
@@ -373,7 +407,9 @@ impl Mailbox {
 
     /// An entry left the durable queue: acknowledged, expired or dropped.
     pub fn entry_gone(&self, weight: u64) {
-        self.state.lock().entry_gone(weight);
+        let mut state = self.state.lock();
+        state.entry_gone(weight);
+        self.look_at_room(&mut state);
     }
 
     pub fn depth(&self) -> Depth {
@@ -402,14 +438,20 @@ impl Mailbox {
     fn count_in(&self, state: &mut State, delivery: Delivery, handover: &mut Handover) -> Delivered {
         let Some(queue) = &mut state.queue else { return Delivered::Dropped(DropReason::SessionEnded) };
         let weight = delivery.event.weight() as u64;
-        let full = queue.entries >= self.queue_limits.messages || queue.bytes + weight > self.queue_limits.bytes;
-        if full && self.queue_limits.full == QueueFull::Refuse {
+        let QueueLimits { messages, bytes, full } = self.queue_limits;
+        let exceeds = |messages: u64, bytes: u64| queue.entries >= messages || queue.bytes + weight > bytes;
+        let is_full = exceeds(messages, bytes);
+        let in_reserve =
+            handover.into_reserve && !exceeds(messages + limits::QUEUE_RESERVE_MESSAGES, bytes + limits::QUEUE_RESERVE_BYTES);
+        if is_full && full == QueueFull::Refuse && !in_reserve && !state.left {
             return Delivered::Refused(Refusal::QueueFull);
         }
         let Some(owner) = self.this.upgrade() else { return Delivered::Dropped(DropReason::SessionEnded) };
         queue.entries += 1;
         queue.bytes += weight;
-        handover.appends.push(Append { queue: queue.id, delivery, displaces: full, owner });
+        let displaces = is_full && full == QueueFull::DropOldest && !state.left;
+        handover.appends.push(Append { queue: queue.id, delivery, displaces, owner });
+        self.look_at_room(state);
         Delivered::Accepted
     }
 
@@ -432,6 +474,11 @@ impl Mailbox {
         state.wake_connection();
         if high && !state.given_up { Delivered::Pressed } else { Delivered::Accepted }
     }
+}
+
+/// Where a queue that was full has room again.
+fn relieved(limit: u64) -> u64 {
+    limit - (limit / 8).max(1).min(limit)
 }
 
 impl State {
@@ -486,7 +533,7 @@ impl Subscriber for Mailbox {
         match direct {
             Some(Direct::Double) => Delivered::Observed,
             Some(Direct::Wait) => {
-                let mut taken = Handover::default();
+                let mut taken = Handover { into_reserve: handover.into_reserve, ..Handover::default() };
                 let delivered = self.count_in(&mut state, delivery, &mut taken);
                 for append in taken.appends {
                     let (sender, receipt) = Receipt::pending();
@@ -522,6 +569,10 @@ impl Subscriber for Mailbox {
         self.state.lock().queue.is_some()
     }
 
+    fn is_full(&self) -> bool {
+        self.state.lock().queue.is_some_and(|queue| queue.full)
+    }
+
     fn availability(&self) -> Availability {
         let state = self.state.lock();
         if !state.connected {
@@ -550,6 +601,7 @@ impl Stored for Mailbox {
             let mut state = self.state.lock();
             let event = &delivery.event;
             state.entry_gone(event.weight() as u64);
+            self.look_at_room(&mut state);
             // Should it come back with the session, it is no double: it was not stored here.
             state.hold.as_mut().map(|hold| hold.forget(event.id, event.publisher.as_str()))
         };

@@ -13,6 +13,7 @@ use super::inflight::Inbound;
 use super::mailbox::{Command, Elsewhere, Mailbox, QueueStart};
 use super::packet::Will;
 use super::record::{RecordError, SessionRecord, WillRecord};
+use super::rooms::Rooms;
 use super::session::{Profile, Session};
 use super::sessions::Sessions;
 use super::settings::Settings;
@@ -37,7 +38,8 @@ use crate::telemetry::Metrics;
 use crate::telemetry::Traces;
 use crate::types::limits;
 use crate::types::{
-    ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, SubscriberId, Subscription, Timestamp, TopicName,
+    ClientId, Delivery, DropReason, QoS, QueueId, Refusal, Seq, SubscribeOptions, SubscriberId, Subscription, Timestamp,
+    TopicName,
 };
 
 /// The MQTT server of this node, without its sockets.
@@ -57,6 +59,7 @@ pub struct Server {
     pub(super) handovers: Handovers,
     pub(super) this: Weak<Server>,
     pub deadlines: Deadlines,
+    pub(super) rooms: Rooms,
     /// Sockets accepted and not closed.
     pub open: AtomicUsize,
 }
@@ -138,6 +141,7 @@ impl Server {
             tasks: parts.tasks,
             sessions: Sessions::default(),
             deadlines: Deadlines::default(),
+            rooms: Rooms::default(),
             open: AtomicUsize::new(0),
         })
     }
@@ -148,7 +152,7 @@ impl Server {
 
     fn new_mailbox(&self, client: &ClientId) -> Arc<Mailbox> {
         let Settings { mailbox, queue, .. } = self.settings;
-        let elsewhere = self.store.is_shared().then(|| self.this.clone() as Weak<dyn Elsewhere>);
+        let elsewhere = self.member.is_some().then(|| self.this.clone() as Weak<dyn Elsewhere>);
         Mailbox::new(SubscriberId::unique(), client.clone(), mailbox, queue, self.metrics.clone(), elsewhere)
     }
 
@@ -358,17 +362,19 @@ impl Server {
 
     /// Tells a bus between nodes that a session has somebody who reads again, or nobody any more: its groups pass over who is away.
     pub(super) fn renew_shared(&self, profile: &Profile) {
+        self.renew(profile, |subscription, _| subscription.group.is_some());
+    }
+
+    /// Subscribes once more to what `concerned` says, for a bus between nodes to tell how the session is now.
+    pub(super) fn renew(&self, profile: &Profile, concerned: impl Fn(&Subscription, &SubscribeOptions) -> bool) {
         if !self.bus.guarantees().crosses_nodes {
             return;
         }
-        let shared: Vec<_> = {
-            let subscriptions = profile.subscriptions.lock();
-            let shared = subscriptions.iter().filter(|(subscription, _)| subscription.group.is_some());
-            shared.map(|(subscription, options)| (subscription.clone(), *options)).collect()
-        };
-        for (subscription, options) in shared {
-            // Nobody waits for it: until it is known, a message more may wait for who is away.
-            drop(self.bus.subscribe(&subscription, options, profile.mailbox.clone()));
+        // Under the lock: whoever unsubscribes does so here first, and on the bus afterwards.
+        let subscriptions = profile.subscriptions.lock();
+        for (subscription, options) in subscriptions.iter().filter(|(subscription, options)| concerned(subscription, options)) {
+            // Nobody waits for it: until it is known, a message more may come for who is away, or has no room.
+            drop(self.bus.subscribe(subscription, *options, profile.mailbox.clone()));
         }
     }
 

@@ -221,6 +221,9 @@ impl Node {
         };
         tasks.spawn("http", http.serve(facts, http::Settings::from(config), dependencies, https));
         spawn_until_shutdown(&tasks, "deadlines", mqtt::run_deadlines(server.clone()));
+        if membership.member.is_some() {
+            spawn_until_shutdown(&tasks, "full queues", mqtt::run_rooms(server.clone()));
+        }
         if let Some(interval) = config.mqtt.sys_interval {
             spawn_until_shutdown(&tasks, "$SYS", mqtt::run_sys(server.clone(), interval));
         }

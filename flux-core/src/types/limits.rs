@@ -144,6 +144,13 @@ pub const INBOX_ENTRIES: u64 = 1_000_000;
 /// Redis cuts an inbox off here. Never reached while [`INBOX_ENTRIES`] is looked at: the fuse behind it.
 pub const INBOX_FUSE_ENTRIES: u64 = 4 * INBOX_ENTRIES;
 
+/// Messages that a durable queue takes beyond its limit from other nodes: what these acknowledge before they hear that it is full. They
+/// hear within milliseconds; this is a second of very much.
+pub const QUEUE_RESERVE_MESSAGES: u64 = 100_000;
+
+/// See [`QUEUE_RESERVE_MESSAGES`]; in bytes, and all that one other node may have under way.
+pub const QUEUE_RESERVE_BYTES: u64 = 4 * OUTBOX_BYTES as u64;
+
 /// Batches read from an inbox at a time.
 pub const INBOX_READ: usize = 64;
 

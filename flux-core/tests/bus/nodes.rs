@@ -7,7 +7,7 @@ use std::time::Duration;
 use flux_core::bus::conformance::harness::{Collector, Harness, PLAIN, parse};
 use flux_core::bus::distributed::{DistributedBus, DistributedKind, DistributedSettings, Peer};
 use flux_core::bus::{Delivered, EventBus, Handover, Route};
-use flux_core::types::{ClientId, NodeId, QoS};
+use flux_core::types::{ClientId, NodeId, QoS, Refusal};
 
 use crate::cluster::Cluster;
 use crate::kit::{PATIENCE, settings, until};
@@ -125,10 +125,56 @@ async fn a_group_spans_nodes_and_each_event_has_one_member() {
 async fn a_node_that_cannot_take_a_groups_event_hands_it_on() {
     let cluster = Cluster::of(&["n1", "n2", "n3"]).await;
     let (full, willing) = (cluster.at(1).subscriber("$share/g/a").await, cluster.at(2).subscriber("$share/g/a").await);
-    full.answer(flux_core::bus::Delivered::Refused(flux_core::types::Refusal::QueueFull));
+    full.answer(Delivered::Refused(Refusal::QueueFull));
     cluster.at(0).publisher("one", "a").publish_times(40).await;
     cluster.at(2).wait_for(40, &[&willing]).await;
     assert!(cluster.bus(1).figures().handed_on.get() > 0);
+}
+
+/// As on one node: who is owed an event and has no room for it refuses it, and all others get it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_publishes_for_a_full_queue_on_another_node_is_refused() {
+    let cluster = Cluster::of(&["n1", "n2"]).await;
+    let (full, other) = (cluster.at(1).durable("full"), cluster.at(1).subscriber("a").await);
+    full.be_full(true);
+    cluster.at(1).subscribe("a", PLAIN, &full).await;
+    full.answer(Delivered::Refused(Refusal::QueueFull));
+    let mut publisher = cluster.at(0).publisher("one", "a");
+    assert!(!publisher.try_publish().await);
+    cluster.at(1).wait_for(1, &[&other]).await;
+    assert_eq!(cluster.bus(1).stats().dropped, 0, "its publisher knows");
+    publisher.qos = QoS::AtMostOnce;
+    assert!(publisher.try_publish().await, "no queue is full for QoS 0");
+
+    full.be_full(false);
+    full.answer(Delivered::Accepted);
+    cluster.at(1).subscribe("a", PLAIN, &full).await;
+    publisher.qos = QoS::AtLeastOnce;
+    until("it has room, as far as the others know", || {
+        cluster.bus(0).routes(&NodeId::new("n2")).iter().all(|(_, terms)| terms.full == 0)
+    })
+    .await;
+    publisher.publish().await;
+    cluster.at(1).wait_for(1, &[&full]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_passes_over_members_whose_queues_are_full() {
+    let cluster = Cluster::of(&["n1", "n2", "n3"]).await;
+    let (full, room) = (cluster.at(1).durable("full"), cluster.at(2).durable("room"));
+    full.be_full(true);
+    for (node, member) in [(1, &full), (2, &room)] {
+        cluster.at(node).subscribe("$share/g/a", PLAIN, member).await;
+    }
+    let mut publisher = cluster.at(0).publisher("one", "a");
+    publisher.publish_times(20).await;
+    cluster.at(2).wait_for(20, &[&room]).await;
+    room.be_full(true);
+    cluster.at(2).subscribe("$share/g/a", PLAIN, &room).await;
+    let full_there = |node: &str| cluster.bus(0).routes(&NodeId::new(node)).iter().all(|(_, terms)| terms.full == 1);
+    until("both are full, as far as the others know", || full_there("n2") && full_there("n3")).await;
+    assert!(!publisher.try_publish().await, "nobody can take it");
+    assert_eq!(cluster.at(1).received(&[&full]).len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,6 +29,10 @@ impl Nodes {
         &self.nodes[self.next.fetch_add(1, Ordering::Relaxed) % self.nodes.len()]
     }
 
+    pub fn all(&self) -> &[TestNode] {
+        &self.nodes
+    }
+
     pub async fn stop(&mut self) {
         for node in &mut self.nodes {
             node.stop().await;

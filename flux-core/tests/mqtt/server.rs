@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 
 use flux_core::testing::TestNode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::across::Nodes;
 use crate::mosquitto::Mosquitto;
@@ -58,6 +60,31 @@ impl Server {
         match &mut self.peer {
             Peer::Node(node) => node,
             Peer::Nodes(_) | Peer::Mosquitto(_) => panic!("this test is about one server of our own"),
+        }
+    }
+
+    /// A counter of the metrics page, all labels and nodes together.
+    pub async fn counter(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for node in self.all_nodes() {
+            let address = node.http_url().trim_start_matches("http://").to_owned();
+            let mut stream = TcpStream::connect(address).await.expect("HTTP listens");
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.expect("it reads");
+            let mut page = String::new();
+            stream.read_to_string(&mut page).await.expect("it answers");
+            let named = page.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+            sum += named
+                .map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).expect("a value"))
+                .sum::<f64>();
+        }
+        sum
+    }
+
+    fn all_nodes(&self) -> &[TestNode] {
+        match &self.peer {
+            Peer::Node(node) => std::slice::from_ref(node),
+            Peer::Nodes(nodes) => nodes.all(),
+            Peer::Mosquitto(_) => panic!("this test is about servers of our own"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The tests of `mqtt` once more, on two nodes of one cluster with a real Redis: each client connects to the other node than the one before
-//! it. So publisher and subscriber are on different nodes, and a session that is resumed has moved. What one server refuses and counts
-//! (`slow`, `redirection`) is not here, nor what talks to one of its own (`rumqtt`).
+//! it. So publisher and subscriber are on different nodes, and a session that is resumed has moved. Limits of one server (`redirection`)
+//! are not here, nor what talks to one of its own (`rumqtt`).
 
 #[path = "../wire/mod.rs"]
 mod wire;
@@ -46,6 +46,8 @@ mod server;
 mod sessions;
 #[path = "../mqtt/shared.rs"]
 mod shared;
+#[path = "../mqtt/slow.rs"]
+mod slow;
 #[path = "../mqtt/subscribe.rs"]
 mod subscribe;
 #[path = "../mqtt/topics.rs"]

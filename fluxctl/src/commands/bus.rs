@@ -176,6 +176,7 @@ impl Resource for Routes {
             Self::column("QOS", |route| Cell::Count(route.qos.into())),
             Self::column("DURABLE", |route| Cell::Flag(route.durable)),
             Self::column("SUBSCRIBERS", |route| Cell::Count(route.subscribers.into())),
+            Self::column("FULL", |route| Cell::Count(route.full.into())),
         ]
     }
 

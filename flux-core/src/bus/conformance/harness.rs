@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ impl Harness {
             durable,
             answer: Mutex::new(Delivered::Accepted),
             availability: Mutex::new(Availability::Ready),
+            full: AtomicBool::new(false),
             held_up: Mutex::default(),
             received: Mutex::default(),
             news: self.news.clone(),
@@ -223,6 +224,7 @@ pub struct Collector {
     durable: bool,
     answer: Mutex<Delivered>,
     availability: Mutex<Availability>,
+    full: AtomicBool,
     /// Those that wait for room; `None` while there is some.
     held_up: Mutex<Option<Vec<Waker>>>,
     received: Mutex<Vec<Delivery>>,
@@ -236,6 +238,11 @@ impl Collector {
 
     pub fn be(&self, availability: Availability) {
         *self.availability.lock() = availability;
+    }
+
+    /// What it says of its durable queue. A bus that has to tell others hears of it with the next subscription.
+    pub fn be_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
     }
 
     /// Whoever is told that it is pressed waits until there is room again.
@@ -265,6 +272,10 @@ impl Subscriber for Collector {
 
     fn is_durable(&self) -> bool {
         self.durable
+    }
+
+    fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     fn availability(&self) -> Availability {

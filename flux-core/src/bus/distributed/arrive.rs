@@ -39,8 +39,8 @@ impl ReadMemory {
         ReadMemory { may_be_lost: true, ..ReadMemory::default() }
     }
 
-    fn handover(&self) -> Handover {
-        Handover { from_elsewhere: true, may_be_lost: self.may_be_lost, ..Handover::default() }
+    fn handover(&self, into_reserve: bool) -> Handover {
+        Handover { from_elsewhere: true, into_reserve, may_be_lost: self.may_be_lost, ..Handover::default() }
     }
 }
 
@@ -135,7 +135,7 @@ impl Core {
         if let Some(client) = &audience.session {
             return self.deliver_to_session(client, event, audience.groups.first(), outcome);
         }
-        let mut handover = memory.handover();
+        let mut handover = memory.handover(!audience.refused);
         if audience.everyone {
             // Before anybody gets it: who subscribes from now on waits until it is read.
             if event.retain
@@ -152,7 +152,6 @@ impl Core {
             route.deliver_to_subscribers(event, &mut handover);
         }
         for group in &audience.groups {
-            let mut tried = memory.handover();
             let roster = self.local.roster(group);
             // Its members here have gone offline since it was sent.
             if roster.as_ref().is_none_or(|roster| !roster.is_attended())
@@ -161,20 +160,23 @@ impl Core {
                 outcome.receipts.push(receipt);
                 continue;
             }
-            let taken = roster.is_some_and(|roster| roster.deliver(event, None, &mut tried));
-            if taken {
+            let mut tried = memory.handover(false);
+            if roster.as_ref().is_some_and(|roster| roster.deliver(event, None, &mut tried)) {
                 handover.absorb(tried);
-                continue;
-            }
-            match self.hand_on(group, event, audience.hops, |_, _| true) {
-                Some(receipt) => outcome.receipts.push(receipt),
-                None => handover.absorb(tried),
+            } else if let Some(receipt) = self.hand_on(group, event, audience.hops, |_, terms| terms.with_room() > 0) {
+                outcome.receipts.push(receipt);
+            } else if let Some(roster) = roster {
+                let mut last = memory.handover(true);
+                roster.deliver(event, None, &mut last);
+                handover.absorb(last);
+            } else if let Some(receipt) = self.hand_on(group, event, audience.hops, |_, _| true) {
+                outcome.receipts.push(receipt);
             }
         }
         outcome.pressed = outcome.pressed.take().or_else(|| handover.pressed.take());
         let Some(arrivals) = self.arrivals.get() else { return };
         // Its publisher has been answered: who cannot take it now loses it, and that is counted.
-        if handover.refused.take().is_some() {
+        if handover.refused.take().is_some() && !audience.refused {
             handover.note_drop(DropReason::QueueFull);
         }
         self.figures.delivered_in.add(u64::from(handover.accepted));

@@ -25,7 +25,7 @@ use super::{inbox, retained, teller};
 use crate::lifecycle::Tasks;
 use crate::receipt::Receipt;
 use crate::redis::{Heard, Redis, RedisSubscription};
-use crate::types::{ClientId, Event, NodeId, SubscribeOptions, SubscriberId, Subscription, limits};
+use crate::types::{ClientId, Event, NodeId, QoS, SubscribeOptions, SubscriberId, Subscription, limits};
 
 /// The bus of one node of a cluster.
 ///
@@ -258,7 +258,8 @@ impl DistributedBus {
 
 impl Part {
     fn of(member: &Member) -> Part {
-        Part { qos: member.options.qos, durable: member.durable, offline: member.offline }
+        let qos = member.options.qos;
+        Part { qos, durable: member.durable, offline: member.offline, full: member.full && qos > QoS::AtMostOnce }
     }
 }
 
@@ -275,10 +276,11 @@ impl EventBus for DistributedBus {
     fn subscribe(&self, subscription: &Subscription, options: SubscribeOptions, subscriber: Arc<dyn Subscriber>) -> Receipt {
         let core = &self.core;
         let only_looks_on = subscriber.only_looks_on();
-        let part = Part::of(&Member::new(subscriber.clone(), options));
-        // One lock for both: what is told must be what is there.
+        // One lock for all: what is told must be what is there, and what the subscriber is by now.
         let mut own = core.own.lock();
-        let replaced = core.local.insert(subscription, options, subscriber);
+        let member = Member::new(subscriber, options);
+        let part = Part::of(&member);
+        let replaced = core.local.insert(subscription, member);
         if !concerns_others(subscription, only_looks_on) {
             drop(own);
             drop(replaced);

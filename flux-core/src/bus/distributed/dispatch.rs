@@ -14,11 +14,12 @@ use super::core::Core;
 use super::gate::Held;
 use super::kind::DistributedKind;
 use super::links::Link;
+use super::mirror::Asked;
 use super::plan::{Beyond, Choice, Group};
 use super::share::Share;
 use super::terms::Terms;
 use crate::receipt::Receipt;
-use crate::types::{Event, NodeId, QoS, Subscription, TopicName, limits};
+use crate::types::{Event, NodeId, QoS, Refusal, Subscription, TopicName, limits};
 
 /// What one node is to get of one event.
 struct Parcel {
@@ -66,7 +67,7 @@ impl Core {
         if beyond.nodes.is_empty() && beyond.groups.is_empty() {
             return Receipt::SAFE;
         }
-        let mut parcels = everyone(beyond);
+        let mut parcels = everyone(&beyond.nodes, event, handover);
         for group in &beyond.groups {
             self.choose_member(group, event, &mut parcels, handover);
         }
@@ -94,18 +95,23 @@ impl Core {
     /// The member in turn gets it; if it is here and nobody here can take it, another node.
     fn choose_member(&self, group: &Group, event: &Arc<Event>, parcels: &mut Parcels, handover: &mut Handover) {
         let place = match (group.next(), &group.here) {
-            (Choice::There(place), _) => Some(place),
+            (Choice::There(place), _) => group.nodes.get(place),
             (Choice::Here, Some(roster)) => {
                 let mut tried = Handover::default();
-                if roster.deliver(event, None, &mut tried) || group.nodes.is_empty() {
-                    handover.absorb(tried);
-                    return;
+                let place = group.nodes.iter().find(|place| place.has_room());
+                if roster.deliver(event, None, &mut tried) || place.is_none() {
+                    return handover.absorb(tried);
                 }
-                Some(0)
+                place
             }
-            (Choice::Here, None) => None,
+            (Choice::Full, _) if event.qos > QoS::AtMostOnce => {
+                handover.refused.get_or_insert(Refusal::QueueFull);
+                return;
+            }
+            // Of QoS 0 no queue is full.
+            (Choice::Here | Choice::Full, _) => group.nodes.first(),
         };
-        if let Some(place) = place.and_then(|place| group.nodes.get(place)) {
+        if let Some(place) = place {
             add_group(parcels, &place.link, place.qos, &group.subscription);
         }
     }
@@ -164,8 +170,11 @@ impl Core {
     pub fn send_to_others(&self, event: &Arc<Event>, sent_to: &[NodeId]) -> Receipt {
         let nodes = self.mirror.read().destinations(&event.topic).nodes;
         let others = nodes.into_iter().filter(|(node, _)| !sent_to.contains(node));
-        let parcel = |(node, qos): (NodeId, QoS)| Parcel { link: self.links.to(&node), qos, audience: Audience::everyone() };
-        self.send(event, others.map(parcel).collect(), None, &mut Handover::default())
+        let others: Vec<_> = others.map(|(node, asked)| (self.links.to(&node), asked)).collect();
+        let mut handover = Handover::default();
+        let parcels = everyone(&others, event, &mut handover);
+        let sent = self.send(event, parcels, None, &mut handover);
+        handover.refused.map_or(sent, Receipt::refused)
     }
 
     /// An event that had to wait for the node to be a member again.
@@ -177,15 +186,15 @@ impl Core {
         let mut handover = Handover::default();
         let mut parcels = Parcels::new();
         if let Some(beyond) = route.beyond() {
-            parcels = everyone(beyond);
+            parcels = everyone(&beyond.nodes, &event, &mut handover);
             for group in beyond.groups.iter().filter(|group| group.here.is_none() && !served.contains(&group.subscription)) {
                 self.choose_member(group, &event, &mut parcels, &mut handover);
             }
         }
         let owed = parcels.iter().filter(|parcel| event.qos.min(parcel.qos) > QoS::AtMostOnce).count();
-        if owed == 0 {
+        if owed == 0 || handover.refused.is_some() {
             // Whoever does not wait any more needs no answer.
-            _ = sender.send(Ok(()));
+            _ = sender.send(handover.refused.map_or(Ok(()), Err));
             drop(self.send(&event, parcels, None, &mut handover));
             return;
         }
@@ -207,7 +216,12 @@ impl Core {
         let mut found = self.mirror.read().group(subscription)?;
         found.nodes.retain(|(node, terms)| may(node, terms));
         let group = Group::new(found, None, &self.links);
-        let Choice::There(place) = group.next() else { return None };
+        let place = match group.next() {
+            Choice::There(place) => place,
+            // Where it was allowed nevertheless, the reserve takes it.
+            Choice::Full => 0,
+            Choice::Here => return None,
+        };
         let place = group.nodes.get(place)?;
         self.figures.handed_on.add(1);
         let audience = Audience { hops: hops + 1, ..Audience::group(group.subscription.clone()) };
@@ -216,9 +230,19 @@ impl Core {
     }
 }
 
-fn everyone(beyond: &Beyond) -> Parcels {
-    let parcel = |(link, qos): &(Arc<Link>, QoS)| Parcel { link: link.clone(), qos: *qos, audience: Audience::everyone() };
-    beyond.nodes.iter().map(parcel).collect()
+/// For all who are in no group. One whose durable queue is full refuses it from afar; the others get it nevertheless, as they do on one
+/// node.
+fn everyone(nodes: &[(Arc<Link>, Asked)], event: &Event, handover: &mut Handover) -> Parcels {
+    let mut parcels = Parcels::new();
+    for (link, asked) in nodes {
+        let refused = asked.full && event.qos > QoS::AtMostOnce;
+        if refused {
+            handover.refused.get_or_insert(Refusal::QueueFull);
+        }
+        let audience = Audience { refused, ..Audience::everyone() };
+        parcels.push(Parcel { link: link.clone(), qos: asked.qos, audience });
+    }
+    parcels
 }
 
 /// While the others cannot be reached, members here do the work of their groups. Says which groups have been served.

@@ -25,7 +25,7 @@ struct Kept {
 /// Where one filter leads.
 #[derive(Default)]
 struct Leads {
-    nodes: SmallVec<[(NodeId, QoS); 1]>,
+    nodes: SmallVec<[(NodeId, Asked); 1]>,
     groups: Option<Box<HashMap<Arc<str>, Shared>>>,
 }
 
@@ -69,11 +69,20 @@ pub enum RouteChange {
     },
 }
 
+/// What the subscribers of one node ask for that are in no group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The best of them.
+    pub qos: QoS,
+    /// One of them has a durable queue that is full.
+    pub full: bool,
+}
+
 /// Where one topic leads.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Destinations {
-    /// Nodes that have subscribers in no group, and the best QoS that these hear the topic at.
-    pub nodes: Vec<(NodeId, QoS)>,
+    /// Nodes that have subscribers in no group.
+    pub nodes: Vec<(NodeId, Asked)>,
     pub groups: Vec<GroupDestinations>,
 }
 
@@ -97,7 +106,7 @@ impl Mirror {
     fn set(&mut self, node: NodeId, generation: Generation, subscription: Arc<Subscription>, terms: Terms) {
         let leads = self.filters.get_or_insert(&subscription.filter);
         match &subscription.group {
-            None => put(&mut leads.nodes, &node, terms.qos),
+            None => put(&mut leads.nodes, &node, Asked { qos: terms.qos, full: terms.full > 0 }),
             Some(group) => {
                 let groups = leads.groups.get_or_insert_default();
                 let shared = groups.entry(group.clone());
@@ -148,10 +157,10 @@ impl Mirror {
     pub fn destinations(&self, topic: &TopicName) -> Destinations {
         let mut found = Destinations::default();
         self.filters.visit(topic, &mut |leads: &Leads| {
-            for (node, qos) in &leads.nodes {
+            for (node, asked) in &leads.nodes {
                 match found.nodes.iter_mut().find(|(id, _)| id == node) {
-                    Some((_, best)) => *best = (*best).max(*qos),
-                    None => found.nodes.push((node.clone(), *qos)),
+                    Some((_, all)) => *all = Asked { qos: all.qos.max(asked.qos), full: all.full || asked.full },
+                    None => found.nodes.push((node.clone(), *asked)),
                 }
             }
             let groups = leads.groups.iter().flat_map(|groups| groups.values());
@@ -223,7 +232,7 @@ mod tests {
 
     fn nodes(mirror: &Mirror, topic: &str) -> Vec<(String, u8)> {
         let found = mirror.destinations(&TopicName::parse(topic).expect("valid topic"));
-        let mut nodes: Vec<_> = found.nodes.iter().map(|(node, qos)| (node.to_string(), *qos as u8)).collect();
+        let mut nodes: Vec<_> = found.nodes.iter().map(|(node, asked)| (node.to_string(), asked.qos as u8)).collect();
         nodes.sort();
         nodes
     }

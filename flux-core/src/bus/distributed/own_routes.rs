@@ -21,6 +21,7 @@ struct Tally {
     by_qos: [u32; 3],
     durable: u32,
     offline: u32,
+    full: u32,
     /// What the other nodes know, or are about to: `None` where nobody can say.
     told: Option<Option<Terms>>,
     /// The round in which they were last told of something wider.
@@ -29,7 +30,7 @@ struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        Tally { by_qos: [0; 3], durable: 0, offline: 0, told: Some(None), widened: 0 }
+        Tally { by_qos: [0; 3], durable: 0, offline: 0, full: 0, told: Some(None), widened: 0 }
     }
 }
 
@@ -42,19 +43,21 @@ impl Tally {
         self.by_qos[part.qos as usize] += 1;
         self.durable += u32::from(part.durable);
         self.offline += u32::from(part.offline);
+        self.full += u32::from(part.full);
     }
 
     fn discount(&mut self, part: Part) {
         self.by_qos[part.qos as usize] -= 1;
         self.durable -= u32::from(part.durable);
         self.offline -= u32::from(part.offline);
+        self.full -= u32::from(part.full);
     }
 
     fn terms(&self) -> Option<Terms> {
         let members = self.by_qos.iter().sum();
         let qos = [QoS::ExactlyOnce, QoS::AtLeastOnce, QoS::AtMostOnce];
         let qos = qos.into_iter().find(|qos| self.by_qos[*qos as usize] > 0)?;
-        Some(Terms { qos, durable: self.durable > 0, members, offline: self.offline })
+        Some(Terms { qos, durable: self.durable > 0, members, offline: self.offline, full: self.full })
     }
 }
 
@@ -64,6 +67,7 @@ pub struct Part {
     pub qos: QoS,
     pub durable: bool,
     pub offline: bool,
+    pub full: bool,
 }
 
 /// When a subscription is known to all.
@@ -177,7 +181,7 @@ impl OwnRoutes {
 mod tests {
     use super::*;
 
-    const LIVE: Part = Part { qos: QoS::AtLeastOnce, durable: false, offline: false };
+    const LIVE: Part = Part { qos: QoS::AtLeastOnce, durable: false, offline: false, full: false };
 
     fn subscription(text: &str) -> Subscription {
         Subscription::parse(text).expect("valid subscription")
@@ -191,7 +195,7 @@ mod tests {
     }
 
     fn terms(qos: QoS, durable: bool, members: u32) -> Option<Terms> {
-        Some(Terms { qos, durable, members, offline: 0 })
+        Some(Terms { qos, durable, members, offline: 0, full: 0 })
     }
 
     #[test]
@@ -203,9 +207,9 @@ mod tests {
         assert_eq!(told(&mut routes), [], "nothing has changed");
 
         assert_eq!(routes.add(&a, LIVE, None), Known::After(1), "the route leads here already, once the first round was heard");
-        routes.add(&a, Part { qos: QoS::ExactlyOnce, durable: true, offline: false }, Some(LIVE));
+        routes.add(&a, Part { qos: QoS::ExactlyOnce, durable: true, offline: false, full: false }, Some(LIVE));
         assert_eq!(told(&mut routes), [("a".to_owned(), terms(QoS::ExactlyOnce, true, 2))]);
-        routes.remove(&a, Part { qos: QoS::ExactlyOnce, durable: true, offline: false });
+        routes.remove(&a, Part { qos: QoS::ExactlyOnce, durable: true, offline: false, full: false });
         assert_eq!(told(&mut routes), [("a".to_owned(), terms(QoS::AtLeastOnce, false, 1))]);
         routes.remove(&a, LIVE);
         assert_eq!(told(&mut routes), [("a".to_owned(), None)]);

@@ -3,14 +3,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::group::Roster;
 use super::links::{Link, Links};
-use super::mirror::{Destinations, GroupDestinations, Mirror};
+use super::mirror::{Asked, Destinations, GroupDestinations, Mirror};
+use super::terms::Terms;
 use crate::types::{QoS, Subscription, TopicName};
 
 /// Where a topic leads on other nodes, kept in a publisher's route: the routes of the cluster are looked up only when they have changed.
 pub struct Beyond {
     /// Of the mirror it was made from.
     pub generation: u64,
-    pub nodes: Vec<(Arc<Link>, QoS)>,
+    pub nodes: Vec<(Arc<Link>, Asked)>,
     /// Groups with members elsewhere. Those with members only here are delivered to as on a single node.
     pub groups: Vec<Group>,
 }
@@ -28,9 +29,16 @@ pub struct Group {
 pub struct Place {
     pub link: Arc<Link>,
     pub qos: QoS,
-    members: usize,
+    /// Those that can be given something.
+    with_room: usize,
     /// Of them, those that somebody reads for.
     present: usize,
+}
+
+impl Place {
+    pub fn has_room(&self) -> bool {
+        self.with_room > 0
+    }
 }
 
 /// Who gets the next event of a group.
@@ -39,6 +47,8 @@ pub enum Choice {
     Here,
     /// The node at this place of the plan.
     There(usize),
+    /// There are members, and the durable queues of all are full.
+    Full,
 }
 
 impl Beyond {
@@ -46,7 +56,7 @@ impl Beyond {
         let Destinations { nodes, groups } = mirror.destinations(topic);
         Beyond {
             generation,
-            nodes: nodes.into_iter().map(|(node, qos)| (links.to(&node), qos)).collect(),
+            nodes: nodes.into_iter().map(|(node, asked)| (links.to(&node), asked)).collect(),
             groups: groups
                 .into_iter()
                 .map(|found| {
@@ -65,10 +75,10 @@ impl Beyond {
 
 impl Group {
     pub fn new(found: GroupDestinations, here: Option<Arc<Roster>>, links: &Links) -> Self {
-        let place = |(node, terms): (_, super::terms::Terms)| Place {
+        let place = |(node, terms): (_, Terms)| Place {
             link: links.to(&node),
             qos: terms.qos,
-            members: usize::try_from(terms.members).unwrap_or(usize::MAX).max(1),
+            with_room: usize::try_from(terms.with_room()).unwrap_or(usize::MAX),
             present: usize::try_from(terms.present()).unwrap_or(usize::MAX),
         };
         Group {
@@ -81,13 +91,13 @@ impl Group {
         }
     }
 
-    /// The next in turn: each node as often as it has members that are present, or members at all where none is.
+    /// The next in turn: each node as often as it has members that are present, or members with room where none is.
     pub fn next(&self) -> Choice {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let present = self.nodes.iter().map(|place| place.present);
         in_turn(turn, self.present_here, present).unwrap_or_else(|| {
             let here = self.here.as_ref().map_or(0, |roster| roster.len());
-            in_turn(turn, here, self.nodes.iter().map(|place| place.members)).unwrap_or(Choice::Here)
+            in_turn(turn, here, self.nodes.iter().map(|place| place.with_room)).unwrap_or(Choice::Full)
         })
     }
 }

@@ -256,7 +256,7 @@ impl Core {
         {
             return arrivals.complete(event, taken);
         }
-        if let Some(receipt) = self.hand_on(group, event, 0, |node, _| *node != dead.node) {
+        if let Some(receipt) = self.hand_on(group, event, 0, |node, terms| *node != dead.node && terms.with_room() > 0) {
             return receipt;
         }
         if let Some(roster) = estate.roster(group) {

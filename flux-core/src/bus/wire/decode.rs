@@ -86,6 +86,7 @@ fn fields(reader: &mut Reader<'_>) -> Result<(Audience, Option<Double>), DecodeE
             field::EVERYONE => audience.everyone = true,
             field::SESSION => audience.session = Some(ClientId::new(text(value)?)),
             field::DOUBLE => double = Some(self::double(value)?),
+            field::REFUSED => audience.refused = true,
             field::HOPS => audience.hops = value.first().copied().unwrap_or_default(),
             // Of a later version: what it asks for beyond, this one cannot do.
             _ => {}

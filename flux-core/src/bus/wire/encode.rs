@@ -69,6 +69,9 @@ fn put_audience(audience: &Audience, out: &mut Vec<u8>) {
     if audience.hops > 0 {
         put(field::HOPS, &[audience.hops]);
     }
+    if audience.refused {
+        put(field::REFUSED, &[]);
+    }
 }
 
 fn put_double(double: Double, out: &mut Vec<u8>) {

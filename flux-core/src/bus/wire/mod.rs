@@ -42,6 +42,8 @@ mod field {
     pub const HOPS: usize = 4;
     /// One byte of `Role`, then the decision and the microseconds of `Double`: the event is sent by two kinds of bus, and this is one copy.
     pub const DOUBLE: usize = 5;
+    /// Empty. The publisher is told that it is not safe: a durable queue that is full need not take it.
+    pub const REFUSED: usize = 6;
 }
 
 /// For whom a message is on the node that gets it.
@@ -55,6 +57,8 @@ pub struct Audience {
     pub session: Option<ClientId>,
     /// How many nodes have handed it on already.
     pub hops: u8,
+    /// Its publisher is told that somebody's durable queue is full: whose is, need not take it.
+    pub refused: bool,
 }
 
 /// One event, and for whom.

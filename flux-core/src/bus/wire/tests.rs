@@ -44,6 +44,7 @@ fn full() -> Message {
         groups: vec![group("$share/workers/plant/#"), group("$share/others/plant/+/temperature")],
         session: Some(ClientId::new("panel-9")),
         hops: 2,
+        refused: false,
     };
     Message { event: Arc::new(event), audience, double: None }
 }
@@ -53,7 +54,7 @@ fn for_one(audience: Audience) -> Message {
 }
 
 /// What version 1 has written, by the name of its file.
-fn version_1() -> [(&'static str, Message); 6] {
+fn version_1() -> [(&'static str, Message); 7] {
     let empty = Event { payload: Box::default(), publisher: ClientId::new(""), ..(*plain().event).clone() };
     [
         ("plain", plain()),
@@ -64,6 +65,7 @@ fn version_1() -> [(&'static str, Message); 6] {
             "candidate",
             Message { double: Some(Double { role: Role::Candidate, canary: 7, sent: 1_800_000_000_000_123 }), ..plain() },
         ),
+        ("refused", for_one(Audience { refused: true, ..Audience::everyone() })),
         ("session", for_one(Audience { session: Some(ClientId::new("panel-9")), ..Audience::default() })),
     ]
 }
@@ -176,7 +178,7 @@ fn what_cannot_be_read_says_why() {
 fn damaged_batches_are_survived() {
     let mut random = StdRng::seed_from_u64(seed());
     let whole = batch(&version_1().map(|(_, message)| message));
-    assert_eq!(invariants::check(&whole), 6);
+    assert_eq!(invariants::check(&whole), version_1().len());
     for _ in 0..20_000 {
         let mut bytes = whole.clone();
         for _ in 0..random.random_range(1..4) {

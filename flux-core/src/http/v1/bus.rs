@@ -57,6 +57,7 @@ fn all_routes(member: &DistributedBus, only: Option<&str>) -> Vec<BusRoute> {
                 qos: terms.qos as u8,
                 durable: terms.durable,
                 subscribers: terms.members,
+                full: terms.full,
             })
         })
         .collect()

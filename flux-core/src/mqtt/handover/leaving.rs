@@ -65,6 +65,12 @@ impl Server {
             return;
         }
         self.metrics.durable_sessions.sub(1);
+        if profile.mailbox.leave() {
+            for (subscription, options) in &subscriptions {
+                // Nobody waits for it: publishers are refused a little longer.
+                drop(self.bus.subscribe(subscription, *options, profile.mailbox.clone()));
+            }
+        }
         let lanes = self.member.as_ref().map_or(1, |member| member.lanes());
         let left = Left {
             passing: Passing::Mailbox(profile.mailbox.clone()),
@@ -185,6 +191,10 @@ impl Server {
 }
 
 impl Elsewhere for Server {
+    fn room_changed(&self, client: &ClientId) {
+        self.rooms.note(client);
+    }
+
     fn pass_on(&self, client: &ClientId, to: &NodeId, delivery: Delivery, answer: Answer) {
         if *to == self.settings.node {
             return self.give_back(client, delivery, answer);

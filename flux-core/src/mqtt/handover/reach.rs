@@ -189,7 +189,7 @@ impl Server {
 
     /// `None`: the session is not here. `left`: one that has left may pass it on.
     fn give(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>, left: bool) -> Option<Receipt> {
-        let mut handover = Handover { from_elsewhere: true, ..Handover::default() };
+        let mut handover = Handover { from_elsewhere: true, into_reserve: true, ..Handover::default() };
         match self.look_here(client, event, group) {
             Here::Not | Here::Left(..) if !left => return None,
             Here::Not => return None,
