@@ -36,6 +36,7 @@ impl Close {
             Close::Server { reason, .. } => Some(*reason),
             Close::Command(Command::TakenOver) => Some(Reason::SessionTakenOver),
             Close::Command(Command::Disconnect | Command::Delete) => Some(Reason::AdministrativeAction),
+            Close::Command(Command::CutOff) => Some(Reason::ImplementationSpecific),
             Close::Command(Command::ShutDown) => Some(Reason::ServerShuttingDown),
         }
     }
@@ -46,6 +47,9 @@ impl Close {
             Close::Undecodable(error) => Some(error.to_string()),
             Close::Server { detail, .. } => Some((*detail).to_owned()),
             Close::Lost(error) => Some(error.to_string()),
+            Close::Command(Command::CutOff) => {
+                Some("this node was cut off from the others: messages may be missing, connect again".to_owned())
+            }
             Close::Client { .. } | Close::Command(_) => None,
         }
     }

@@ -233,6 +233,9 @@ impl Dialogue {
         {
             self.server.metrics.protocol_errors.add(1);
         }
+        if matches!(close, Close::Command(Command::CutOff)) {
+            self.server.metrics.connections_cut_off.add(1);
+        }
         self.end_turn();
         self.hold = None;
         self.topics.clear();

@@ -60,6 +60,8 @@ pub enum Command {
     Disconnect,
     /// An operator closes the connection and ends the session.
     Delete,
+    /// What other nodes published while they had given this one up has not come.
+    CutOff,
     ShutDown,
 }
 

@@ -9,6 +9,7 @@ mod answers;
 mod close;
 pub mod codec;
 mod connection;
+mod cut_off;
 mod deadlines;
 mod dialogue;
 mod handover;

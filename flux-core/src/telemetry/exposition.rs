@@ -101,6 +101,11 @@ impl Collected {
         page.counter("flux_connections_closed", "MQTT connections ended", &metrics.connections_closed)?;
         page.counter("flux_connections_refused", "MQTT connections refused", &metrics.connections_refused)?;
         page.counter(
+            "flux_connections_cut_off",
+            "Connections ended because this node was cut off from the others, so that messages may be missing",
+            &metrics.connections_cut_off,
+        )?;
+        page.counter(
             "flux_protocol_errors",
             "Connections ended because the client broke the protocol",
             &metrics.protocol_errors,

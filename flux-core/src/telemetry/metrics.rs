@@ -40,6 +40,8 @@ pub struct Metrics {
     pub connections_opened: Counter,
     pub connections_closed: Counter,
     pub connections_refused: Counter,
+    /// Of those closed: because this node was cut off from the others, so that messages may be missing.
+    pub connections_cut_off: Counter,
     /// Sockets that could not be accepted, nearly always for want of descriptors.
     pub accept_errors: Counter,
     pub protocol_errors: Counter,

@@ -238,6 +238,9 @@ pub const DRAINER_SILENCE: Duration = Duration::from_secs(5);
 /// Before what could not be passed on from there is tried again.
 pub const DRAIN_RETRY: Duration = Duration::from_millis(500);
 
+/// Connections that a node which was cut off ends at a time: their tasks run before the next are woken, and the rest of the node between.
+pub const CUT_OFF_TOGETHER: usize = 256;
+
 /// Sessions of a dead node that one survivor takes over at a time: enough to keep Redis busy.
 pub const ADOPTED_TOGETHER: usize = 256;
 

@@ -116,6 +116,11 @@ impl TopicFilter {
         self.0.split('/').count()
     }
 
+    /// Leads to nothing but `$SYS` and its like: what one node says about itself.
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with('$')
+    }
+
     pub fn has_wildcard(&self) -> bool {
         self.0.bytes().any(|byte| byte == b'+' || byte == b'#')
     }

@@ -5,19 +5,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::kit::{Cluster, Receiver, number};
+use crate::kit::{Cluster, Receiver, gets_all, number};
 use crate::wire::property::Property;
-use crate::wire::{Client, Connect, Publish};
-
-/// Receives until it has each number below `count`, in order for the first time each.
-async fn gets_all(client: &mut Client, count: u32) {
-    let (mut receiver, mut seen) = (Receiver::default(), BTreeSet::new());
-    while seen.len() < count as usize {
-        let next = number(&receiver.receive(client).await);
-        assert!(next <= seen.len() as u32, "{next} came before {}", seen.len());
-        seen.insert(next);
-    }
-}
+use crate::wire::{Connect, Publish};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_durable_subscriber_of_a_killed_node_connects_elsewhere_and_gets_everything() {

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use flux_core::testing::TestNode;
-use flux_core::testing::redis::TestRedis;
+use flux_core::testing::redis::{Cable, TestRedis};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -13,6 +13,10 @@ use crate::wire::{Client, Connect, Packet, Publish};
 /// Nodes that share a Redis, each in a runtime of its own, so that it can be killed.
 pub struct Cluster {
     pub redis: TestRedis,
+    /// Between the first node and Redis, where it has one of its own.
+    cable: Option<Cable>,
+    /// Of the configuration, beyond what a cluster needs.
+    keys: &'static [(&'static str, &'static str)],
     nodes: Vec<Option<Apart>>,
 }
 
@@ -24,14 +28,27 @@ struct Apart {
 
 impl Cluster {
     pub async fn of(count: usize) -> Self {
-        let mut cluster = Cluster { redis: TestRedis::start(), nodes: Vec::new() };
-        for _ in 0..count {
-            cluster.nodes.push(None);
-        }
+        Cluster { redis: TestRedis::start(), cable: None, keys: &[], nodes: Vec::new() }.with(count).await
+    }
+
+    /// The first of whose nodes can be cut off.
+    pub async fn with_cable(count: usize, keys: &'static [(&'static str, &'static str)]) -> Self {
+        let redis = TestRedis::start();
+        let cable = Some(Cable::to(&redis).await);
+        Cluster { redis, cable, keys, nodes: Vec::new() }.with(count).await
+    }
+
+    async fn with(mut self, count: usize) -> Self {
+        self.nodes.extend((0..count).map(|_| None));
         for index in 0..count {
-            cluster.start(index).await;
+            self.start(index).await;
         }
-        cluster
+        self
+    }
+
+    /// Of the first node.
+    pub fn cable(&self) -> &Cable {
+        self.cable.as_ref().expect("it has one of its own")
     }
 
     pub async fn start(&mut self, index: usize) {
@@ -50,12 +67,13 @@ impl Cluster {
 
     fn launch(&self, index: usize) -> (Runtime, JoinHandle<TestNode>) {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts");
-        let url = self.redis.url();
-        let id = format!("n{}", index + 1);
+        let cable = self.cable.as_ref().filter(|_| index == 0);
+        let url = cable.map_or_else(|| self.redis.url(), Cable::url);
+        let (id, more) = (format!("n{}", index + 1), self.keys);
         let started = runtime.spawn(async move {
             let keys =
                 [("node.id", id.as_str()), ("bus.kind", "hybrid"), ("redis.url", url.as_str()), ("cluster.name", "moving")];
-            TestNode::with(&keys).await
+            TestNode::with(&[&keys, more].concat()).await
         });
         (runtime, started)
     }
@@ -136,5 +154,15 @@ impl Receiver {
                 other => panic!("a message was expected, not {other:?}"),
             }
         }
+    }
+}
+
+/// Receives until it has each number below `count`, in order for the first time each.
+pub async fn gets_all(client: &mut Client, count: u32) {
+    let (mut receiver, mut seen) = (Receiver::default(), BTreeSet::new());
+    while seen.len() < count as usize {
+        let next = number(&receiver.receive(client).await);
+        assert!(next <= seen.len() as u32, "{next} came before {}", seen.len());
+        seen.insert(next);
     }
 }

@@ -1,8 +1,10 @@
-//! Durable sessions that go from node to node: what was acknowledged arrives, in order, and what may come once comes once.
+//! Durable sessions that go from node to node: what was acknowledged arrives, in order, and what may come once comes once. And sessions
+//! that cannot: their clients hear when something may be missing.
 
 #[path = "../wire/mod.rs"]
 mod wire;
 
 mod between;
+mod cut_off;
 mod dead;
 mod kit;

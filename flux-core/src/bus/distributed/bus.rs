@@ -265,7 +265,7 @@ impl Part {
 
 /// Whether other nodes are to know of a subscription: what begins with `$` is about one node, and who only looks on asks for nothing.
 fn concerns_others(subscription: &Subscription, only_looks_on: bool) -> bool {
-    !only_looks_on && !subscription.filter.as_str().starts_with('$')
+    !only_looks_on && !subscription.filter.is_reserved()
 }
 
 impl EventBus for DistributedBus {

@@ -206,5 +206,12 @@ pub async fn run(core: Arc<Core>, tasks: Tasks) {
 
 async fn rejoin(core: &Arc<Core>, tasks: &Tasks) -> Result<(), JoinError> {
     tracing::warn!("this node was given up by the others: joining again");
-    core.join(tasks).await
+    core.join(tasks).await?;
+    // Behind all that may fail, so that it is said once for each time that the node was away, not for each attempt to come back.
+    if !core.is_lost()
+        && let Some(host) = core.sessions.get()
+    {
+        host.returned();
+    }
+    Ok(())
 }

@@ -44,6 +44,9 @@ pub trait SessionHost: Send + Sync + 'static {
     /// The others had given this node up: it may have lost sessions without hearing of it.
     fn rejoined(&self);
 
+    /// This node is a member again, after the others had given it up and published without it.
+    fn returned(&self);
+
     /// Another node says where a session stands. Called in the order of the lane, and not delivered again.
     fn hear(&self, client: &ClientId, mark: Mark);
 }

@@ -37,6 +37,12 @@ impl SessionHost for Host {
         }
     }
 
+    fn returned(&self) {
+        if let Some(server) = self.0.upgrade() {
+            server.clone().spawn_handover("cut off", async move { server.end_who_may_miss().await });
+        }
+    }
+
     fn reach(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Receipt {
         match self.0.upgrade() {
             Some(server) => server.reach(client, event, group),
