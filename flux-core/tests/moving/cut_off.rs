@@ -149,3 +149,25 @@ async fn nobody_is_disconnected_when_redis_was_away_for_all() {
     while plain.receive().await.text() != "after" {}
     plain.has_nothing_more().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_come_back_is_succeeded_when_it_dies_later() {
+    let mut cluster = Cluster::with_cable(2, &[]).await;
+    let mut witness = witness(&cluster).await;
+    let mut watcher = cluster.connect(1, Connect::v5("watcher")).await;
+    watcher.subscribe("will", 1).await;
+    cluster.cable().pull();
+    cluster.until_forgotten("n1").await;
+    cluster.cable().plug();
+    witness.disconnected(CUT_OFF).await;
+
+    let dying = Connect::v5("device").durable().will(Publish::new("will", "device is gone").qos(1));
+    let mut device = cluster.connect(0, dying).await;
+    device.subscribe("a", 1).await;
+    cluster.kill(0);
+    assert_eq!(watcher.receive().await.text(), "device is gone", "another node has taken it over");
+    let mut publisher = cluster.connect(1, Connect::v5("publisher")).await;
+    assert_eq!(publisher.publish(Publish::new("a", "0").qos(1)).await, 0);
+    let mut device = cluster.connect(1, Connect::v5("device").durable()).await;
+    gets_all(&mut device, 1).await;
+}

@@ -80,6 +80,8 @@ pub struct Core {
     pub connects: Mutex<u64>,
     /// Who keeps sessions here, where they can move between nodes.
     pub sessions: OnceLock<Arc<dyn SessionHost>>,
+    /// Others can take them over.
+    pub shared: AtomicBool,
     pub barriers: Barriers,
     /// For each lane of the inbox.
     pub delivered: Box<[Delivered]>,
@@ -174,6 +176,7 @@ impl Core {
             taken: OnceLock::new(),
             connects: Mutex::default(),
             sessions: OnceLock::new(),
+            shared: AtomicBool::new(false),
             barriers: Barriers::default(),
             delivered: (0..settings.lanes).map(|_| Delivered::default()).collect(),
             held: Arc::new(Semaphore::new(limits::INBOX_HELD_KIB)),

@@ -72,6 +72,8 @@ impl Core {
         if self.figures.joins.get() > 1
             && let Some(host) = self.sessions.get()
         {
+            // Who has succeeded the former life has forgotten the name with it.
+            self.tell_shared().await?;
             host.rejoined();
         }
         self.agree().await?;

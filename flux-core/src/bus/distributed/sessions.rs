@@ -18,7 +18,7 @@ use super::retained;
 use super::share::Share;
 use super::succession;
 use crate::receipt::Receipt;
-use crate::redis::Command;
+use crate::redis::{Command, RedisError};
 use crate::types::{ClientId, Event, EventId, NodeId, Properties, QoS, Refusal, Subscription, Timestamp, TopicName};
 
 /// Who waits for all others to know what this node has told.
@@ -98,9 +98,8 @@ impl DistributedBus {
     /// Redis does not answer.
     pub async fn host_sessions(&self, host: Arc<dyn SessionHost>, shared: bool) -> Result<(), JoinError> {
         let core = &self.core;
-        let word = if shared { "SADD" } else { "SREM" };
-        let note = Command::new(word).key(core.keys.shared()).arg(core.settings.node.as_str());
-        core.redis.call(note.repeatable()).await?;
+        core.shared.store(shared, Ordering::Release);
+        core.tell_shared().await?;
         if core.sessions.set(host).is_ok() && shared {
             self.tasks.spawn("bus succession", succession::run(core.clone(), self.tasks.clone()));
         }
@@ -150,6 +149,13 @@ impl DistributedBus {
 }
 
 impl Core {
+    /// Tells whether others can take over the sessions of this node.
+    pub async fn tell_shared(&self) -> Result<(), RedisError> {
+        let word = if self.shared.load(Ordering::Acquire) { "SADD" } else { "SREM" };
+        let note = Command::new(word).key(self.keys.shared()).arg(self.settings.node.as_str());
+        self.redis.call(note.repeatable()).await.map(drop)
+    }
+
     pub fn say(&self, client: &ClientId, to: &NodeId, mark: &Mark) -> Receipt {
         let event = Event {
             id: EventId(rand::random()),
