@@ -1,9 +1,12 @@
 use serde::{Deserialize, Serialize};
 
 /// The durable store: queues of durable sessions, session records, wills, retained messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct DurableInfo {
+    /// `disk` or `redis`.
+    #[serde(default)]
+    pub kind: String,
     /// Since the start.
     pub transactions: u64,
     /// Group commits: `transactions / commits` says how well they are batched.

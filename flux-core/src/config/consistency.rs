@@ -38,7 +38,11 @@ pub(super) fn problems(config: &Config, reported: &[Problem]) -> Vec<Problem> {
     found.certificates();
     found.sizes();
     found.users();
-    found.bus();
+    found.canary();
+    // Who tried to say where Redis is need not hear that it is needed.
+    if config.redis.url.is_none() && !reported.iter().any(|problem| problem.path == "redis.url") {
+        found.redis();
+    }
     found.problems
 }
 
@@ -53,32 +57,35 @@ impl Found<'_> {
         self.problems.push(Problem { path: path.to_owned(), value, origin, what: what.into(), hint: Some(hint.into()) });
     }
 
-    fn bus(&mut self) {
+    fn canary(&mut self) {
         let kind = self.config.bus.kind;
-        if kind != BusKind::Memory && self.config.redis.url.is_none() {
+        let Some(candidate) = self.config.bus.canary.kind else { return };
+        let value = Some(candidate.as_str().to_owned());
+        if kind == BusKind::Memory || candidate == BusKind::Memory {
+            self.add(
+                "bus.canary.kind",
+                value,
+                "compares buses between nodes, and memory is none",
+                "name pubsub, streams or hybrid, for bus.kind as well",
+            );
+        } else if candidate == kind {
+            self.add(
+                "bus.canary.kind",
+                value,
+                "is bus.kind itself: there is nothing to compare",
+                "name another kind, or leave it out",
+            );
+        }
+    }
+
+    /// What needs Redis where none is given.
+    fn redis(&mut self) {
+        let (kind, store) = (self.config.bus.kind, self.config.durability.store);
+        if kind != BusKind::Memory {
             let hint = "give its address with --redis-url redis://HOST:6379, or set bus.kind to memory";
             self.add("bus.kind", Some(kind.as_str().to_owned()), "needs Redis", hint);
         }
-        if let Some(candidate) = self.config.bus.canary.kind {
-            let value = Some(candidate.as_str().to_owned());
-            if kind == BusKind::Memory || candidate == BusKind::Memory {
-                self.add(
-                    "bus.canary.kind",
-                    value,
-                    "compares buses between nodes, and memory is none",
-                    "name pubsub, streams or hybrid, for bus.kind as well",
-                );
-            } else if candidate == kind {
-                self.add(
-                    "bus.canary.kind",
-                    value,
-                    "is bus.kind itself: there is nothing to compare",
-                    "name another kind, or leave it out",
-                );
-            }
-        }
-        let store = self.config.durability.store;
-        if store == StoreKind::Redis && self.config.redis.url.is_none() {
+        if store == StoreKind::Redis {
             let hint = "give its address with --redis-url redis://HOST:6379, or set durability.store to disk";
             self.add("durability.store", Some(store.as_str().to_owned()), "needs Redis", hint);
         }

@@ -136,6 +136,7 @@ fn a_bus_between_nodes_needs_redis_and_names_that_fit_into_keys() {
     let told: Vec<String> = told.iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|problem| problem.contains("cluster.name") && problem.contains("'{'")), "{told:?}");
     assert!(told.iter().any(|problem| problem.contains("redis.url") && problem.contains("rediss://")), "{told:?}");
+    assert_eq!(told.len(), 2, "who has given an address hears what is wrong with it, not that there is none: {told:?}");
     let alone = problems_of(&set(&[("bus.kind", "streams")]));
     assert!(alone.iter().any(|problem| problem.path == "bus.kind" && problem.what == "needs Redis"), "{alone:?}");
     assert!(Config::load(&set(&[("bus.kind", "streams"), ("redis.url", "redis://a:1,redis://b:2")])).is_ok());

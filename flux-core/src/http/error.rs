@@ -41,7 +41,7 @@ impl Error {
     }
 
     /// `line` is where the JSON stands in a body of several lines, from 1.
-    pub(super) fn json(error: &serde_json::Error, line: Option<usize>) -> Self {
+    pub(super) fn json(error: &serde_json::Error, line: Option<usize>, field: Option<&str>) -> Self {
         // serde_json appends its own place, counted within the text that it was given.
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
@@ -50,7 +50,9 @@ impl Error {
         if error.is_data() {
             let detail = format!("{what} ({place})");
             let problem = Error::new(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidRequest, detail);
-            return match what.split('`').nth(1) {
+            // What is missing or unknown names itself; what is of a wrong kind stands at a place.
+            let named = what.contains(" field `").then(|| what.split('`').nth(1)).flatten();
+            return match named.or(field) {
                 Some(field) => problem.field(field, what),
                 None => problem,
             };

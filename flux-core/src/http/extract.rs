@@ -57,8 +57,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
             return Err(Error::media_type(&media_type, "application/json"));
         }
         let Body(body) = Body::from_request(request, state).await?;
-        serde_json::from_slice(&body).map(Given).map_err(|error| Error::json(&error, None))
+        from_json(&body, None).map(Given)
     }
+}
+
+/// A value as JSON; of a body of several, `line` says where it stands.
+pub(super) fn from_json<T: DeserializeOwned>(text: &[u8], line: Option<usize>) -> Result<T, Error> {
+    serde_json::from_slice(text).map_err(|error| Error::json(&error, line, wrong_field::<T>(text).as_deref()))
+}
+
+/// Reads once more: to keep track of the place costs something with every field.
+fn wrong_field<T: DeserializeOwned>(text: &[u8]) -> Option<String> {
+    let found = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(text)).err()?;
+    let names_a_field = found.path().iter().next().is_some();
+    names_a_field.then(|| found.path().to_string())
 }
 
 /// The content type without its parameters, in small letters; empty when there is none.

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::convert::new_event;
 use super::error::Error;
+use super::extract::from_json;
 use super::state::{App, State};
 use crate::api::{BatchAnswer, BatchItem, PublishEvent, Published};
 use crate::bus::{Route, Subscriber};
@@ -37,14 +38,14 @@ pub(super) struct Item {
 /// A JSON object is one event, an array several.
 pub(super) fn parse_json(body: &[u8], publisher: &ClientId) -> Result<Batch, Error> {
     if body.trim_ascii_start().first() != Some(&b'[') {
-        let event: PublishEvent = serde_json::from_slice(body).map_err(|error| Error::json(&error, None))?;
+        let event: PublishEvent = from_json(body, None)?;
         return new_event(event, publisher).map(Batch::One);
     }
     let items: Vec<Item> = match serde_json::from_slice::<Vec<PublishEvent>>(body) {
         Ok(events) => events.into_iter().map(|event| Item { event: new_event(event, publisher), line: None }).collect(),
         // Some are not events: those alone are refused, as long as the whole is JSON.
         Err(_) => {
-            let values: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| Error::json(&error, None))?;
+            let values: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| Error::json(&error, None, None))?;
             values
                 .into_iter()
                 .map(|value| Item { event: parse_event(value.get().as_bytes(), None, publisher), line: None })
@@ -65,11 +66,11 @@ pub(super) fn parse_ndjson(body: &[u8], publisher: &ClientId) -> Result<Batch, E
     within_bounds(items.collect())
 }
 
-fn parse_event(json: &[u8], line: Option<usize>, publisher: &ClientId) -> Result<NewEvent, Error> {
-    if let (Some(line), Err(_)) = (line, std::str::from_utf8(json)) {
+fn parse_event(text: &[u8], line: Option<usize>, publisher: &ClientId) -> Result<NewEvent, Error> {
+    if let (Some(line), Err(_)) = (line, std::str::from_utf8(text)) {
         return Err(Error::not_utf8(line));
     }
-    let event: PublishEvent = serde_json::from_slice(json).map_err(|error| Error::json(&error, line))?;
+    let event: PublishEvent = from_json(text, line)?;
     new_event(event, publisher)
 }
 

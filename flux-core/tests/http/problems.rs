@@ -80,6 +80,8 @@ async fn a_problem_names_the_place_and_the_part_that_is_wrong() {
     let unknown = problem(world.post("application/json", "{\n\"topic\":\"a\",\n  \"colour\":1}")).await;
     assert!(unknown.detail.contains("unknown field `colour`") && unknown.detail.contains("line 3, column"), "{unknown:?}");
     assert_eq!(unknown.errors[0].field, "colour");
+    let kind = problem(world.post("application/json", r#"{"topic":3}"#)).await;
+    assert_eq!(kind.errors[0].field, "topic", "{kind:?}");
     let query = problem(world.raw.get(world.at("/api/v1/sessions?limit=many"))).await;
     assert_eq!(query.errors[0].field, "limit");
     let misspelt = problem(world.raw.get(world.at("/api/v1/sessions?limt=1"))).await;

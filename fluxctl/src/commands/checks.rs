@@ -89,6 +89,14 @@ pub struct Details {
 }
 
 /// Every check, in the order in which one would look.
+/// Where the store keeps what it has, and how much that is as far as it knows.
+pub fn place(store: &DurableInfo) -> String {
+    match store.kind.as_str() {
+        "redis" => "in Redis".to_owned(),
+        _ => format!("{} on disk", bytes(store.disk_bytes)),
+    }
+}
+
 pub fn look(facts: &Facts) -> Vec<Check> {
     let mut report = Report::default();
     match &facts.health {
@@ -305,12 +313,7 @@ impl Report {
     }
 
     fn store(&mut self, store: &DurableInfo) {
-        let detail = format!(
-            "{} on disk, {} queued, {} failed writes",
-            bytes(store.disk_bytes),
-            count(store.queued_entries),
-            count(store.failures)
-        );
+        let detail = format!("{}, {} queued, {} failed writes", place(store), count(store.queued_entries), count(store.failures));
         match (store.failed, store.failures) {
             (true, _) => self.critical("store", detail, "fluxctl alarms list -o wide"),
             (false, 1..) => self.warning("store", detail, "the store writes again; find out what the disk had (server's log)"),

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 
 use flux_core::api::{Alarm, BusInfo, DurableInfo, Node, NodeList, NodeState, Ready, Severity, Unreachable};
-use flux_core::output::{Style, Tone, bytes, printable, quantity};
+use flux_core::output::{Style, Tone, printable, quantity};
 use serde::Serialize;
+
+use super::checks;
 
 /// Everything `cluster status` says. What is wrong is worked out once, for people and programs alike.
 #[derive(Debug, Clone, Serialize)]
@@ -97,13 +99,14 @@ impl Status {
         if self.store.queued_entries > 0 {
             waits = format!(", {} queued", quantity(self.store.queued_entries, "message"));
         }
+        let cut_off = self.bus.cluster.as_ref().is_some_and(|cluster| !cluster.connected);
+        let bus = if cut_off { style.paint("CUT OFF", Tone::Bad) } else { style.paint("ok", Tone::Good) };
         let mut text = format!(
-            "{} {} {}   {} {store} {} on disk{waits}   {} {}\n",
+            "{} {} {bus}   {} {store} {}{waits}   {} {}\n",
             style.bold("BUS"),
             self.bus.kind,
-            style.paint("ok", Tone::Good),
             style.bold("STORE"),
-            bytes(self.store.disk_bytes),
+            checks::place(&self.store),
             style.bold("ALARMS"),
             self.alarm_summary(style),
         );

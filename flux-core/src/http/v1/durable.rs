@@ -3,6 +3,7 @@ use axum::extract::State;
 
 use crate::api::DurableInfo;
 use crate::api::paths;
+use crate::config::StoreKind;
 use crate::http::state::App;
 
 /// The durable store: queues of durable sessions, session records, wills, retained messages.
@@ -10,6 +11,7 @@ use crate::http::state::App;
 pub async fn show(State(app): State<App>) -> Json<DurableInfo> {
     let stats = app.with.store.stats();
     Json(DurableInfo {
+        kind: if app.with.store.is_shared() { StoreKind::Redis } else { StoreKind::Disk }.as_str().to_owned(),
         transactions: stats.transactions,
         commits: stats.commits,
         failures: stats.failures,
