@@ -116,6 +116,8 @@ struct State {
     came: bool,
     /// The queue is another node's now: what comes is passed on, and its limit is for that node to keep.
     left: bool,
+    /// Stored all the same, with their weights: the session was claimed back, and has yet to be taken in as it was found then.
+    early: Vec<(Seq, u64)>,
 }
 
 /// The durable queue behind the mailbox, as far as it must be known to take and to deliver.
@@ -184,20 +186,28 @@ impl Mailbox {
 
     /// From now on QoS ≥ 1 goes through this durable queue.
     pub fn set_queue(&self, start: QueueStart) {
-        let tail = Seq(start.next.0 - 1);
-        let waiting = start.entries > 0;
         let mut state = self.state.lock();
         state.left = false;
-        state.queue = Some(Queue {
+        let mut queue = Queue {
             id: start.id,
             entries: start.entries,
             bytes: start.bytes,
             full: false,
-            tail,
-            spilled_from: waiting.then_some(start.first),
+            tail: Seq(start.next.0 - 1),
+            spilled_from: (start.entries > 0).then_some(start.first),
             cached: 0,
             cached_bytes: 0,
-        });
+        };
+        for (seq, weight) in std::mem::take(&mut state.early) {
+            // What was stored before it was found is among what was found.
+            if seq > queue.tail {
+                queue.entries += 1;
+                queue.bytes += weight;
+                queue.tail = seq;
+                queue.spilled_from.get_or_insert(seq);
+            }
+        }
+        state.queue = Some(queue);
         self.look_at_room(&mut state);
     }
 
@@ -205,6 +215,7 @@ impl Mailbox {
     pub fn leave(&self) -> bool {
         let mut state = self.state.lock();
         state.left = true;
+        state.early.clear();
         state.queue.as_mut().is_some_and(|queue| std::mem::take(&mut queue.full))
     }
 
@@ -634,6 +645,9 @@ impl Stored for Mailbox {
     fn stored(&self, seq: Seq, delivery: Delivery) {
         let mut state = self.state.lock();
         let state = &mut *state;
+        if state.left {
+            return state.early.push((seq, delivery.event.weight() as u64));
+        }
         let Some(queue) = &mut state.queue else { return };
         queue.tail = seq;
         if !state.connected || queue.spilled_from.is_some() {

@@ -77,7 +77,8 @@ impl Server {
         while let Some((found, client)) = looks.next().await {
             let found =
                 found.inspect_err(|problem| tracing::warn!(client_id = %client, %problem, "a session cannot be read")).ok()?;
-            let Some(found) = found else { continue };
+            // One that it had tried to take over, and another has, is listed as well: what came here was not for it.
+            let Some(found) = found.filter(|found| found.node == *dead || found.sources.contains(dead)) else { continue };
             let forwarder = self.forwarder(&client, false);
             for (subscription, options) in subscriptions(&client, &found) {
                 drop(estate.subscribe(&subscription, options, forwarder.clone()));
