@@ -89,10 +89,9 @@ impl DistributedBus {
         self.subscriptions.lock().push(events);
         (0..core.settings.lanes).for_each(|lane| inbox::start(core, lane, &self.tasks));
         core.load_retained(own).await?;
-        if tokio::time::timeout(limits::CATCH_UP, join_all((0..core.settings.lanes).map(|lane| core.caught_up(lane))))
-            .await
-            .is_err()
-        {
+        // A publisher that comes here must not overtake what it has sent through another node.
+        let caught_up = join_all((0..core.settings.lanes).map(|lane| core.caught_up(lane)));
+        if tokio::time::timeout(limits::CATCH_UP, caught_up).await.is_err() {
             tracing::warn!(
                 "what other nodes have sent meanwhile is still being delivered: publishers that come here may overtake it"
             );
