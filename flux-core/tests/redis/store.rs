@@ -150,6 +150,54 @@ fn what_a_dead_node_had_is_adopted_once() {
     assert!(wait(dead.recover()).unwrap().sessions.is_empty(), "nothing is left should it come back");
 }
 
+/// Where the clients of a node are listed is one place in a Redis Cluster, where the client's session is another. A node that died between
+/// the two would leave a session that nobody looks for.
+#[test]
+fn a_session_is_claimed_once_its_client_is_listed_with_the_new_node() {
+    if !is_there() {
+        return;
+    }
+    let mut cluster = TestCluster::start();
+    let bench = InRedis::new(&cluster.urls(), Copies::WherePossible(1));
+    let (old, new, keys) = (bench.node("old"), bench.node("new"), bench.settings.keys.clone());
+    let list = keys.key("node:new", "clients");
+    let dead = cluster.primary_of(&list);
+    let session = |client: &ClientId| keys.key(client.as_str(), "session");
+    let mut clients = (0..).map(|number| ClientId::new(format!("client {number}")));
+    let client = clients.find(|client| cluster.primary_of(&session(client)) != dead).unwrap();
+    let home = cluster.primary_of(&session(&client));
+    put(&*old, &client);
+    cluster.kill_primary_of(&list);
+    let claiming = client.clone();
+    let claimed = bench.runtime.spawn(async move { while new.claim(&claiming).await.is_err() {} });
+    while cluster.servers[home].cli(&["hget", &session(&client), "o"]) != "new" {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let holder = cluster.primary_of(&list);
+    assert_ne!(holder, dead, "the list is not there yet");
+    assert_eq!(cluster.servers[holder].cli(&["sismember", &list, client.as_str()]), "1");
+    bench.wait(claimed).unwrap();
+}
+
+#[test]
+fn what_a_node_has_claimed_without_hearing_so_it_claims_again() {
+    if !is_there() {
+        return;
+    }
+    let server = TestRedis::start();
+    let bench = InRedis::new(&server.url(), Copies::None);
+    let (dead, client) = (bench.node("dead"), ClientId::new("client"));
+    fill(&*dead, put(&*dead, &client), 1);
+    let (unlucky, from) = (bench.node("survivor"), NodeId::new("dead"));
+    assert!(wait(unlucky.adopt(&client, &from)).unwrap().session.is_some());
+    // One that knows as little as if it had not heard that.
+    let survivor = bench.node("survivor");
+    let adopted = wait(survivor.adopt(&client, &from)).unwrap().session.expect("it is its own");
+    assert_eq!((adopted.entries, adopted.sources), (1, vec![from.clone()]));
+    assert!(wait(survivor.adopt(&client, &from)).unwrap().session.is_none(), "what it has it does not get again");
+    assert!(wait(bench.node("other").adopt(&client, &from)).unwrap().session.is_none());
+}
+
 #[test]
 fn while_redis_is_away_nothing_is_said_to_be_stored_and_reading_waits() {
     if !is_there() {

@@ -1,12 +1,15 @@
 -- Makes a node the owner of what is stored for a client.
--- KEYS as for a batch; ARGV: node, the only owner it is taken from ('': whoever has it), seconds that an owner of nothing is remembered
+-- KEYS as for a batch; ARGV: node, the only owner it is taken from ('': whoever has it), seconds that an owner of nothing is remembered,
+-- the epoch of the last claim that the node has heard the answer to
 -- Answer: nothing if it is another's or nothing is stored, else epoch, former owner, queue, record, next seq, bytes, entries in the
 -- stream, released entries, first entry, first released, received packet ids, will, nodes that may still have messages for it (a line each),
 -- 1 if this node was one of them, or had it already
 local session, entries, released, received, will = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, from = ARGV[1], ARGV[2]
 local known = redis.call('HMGET', session, 'o', 'p', 'q', 'r', 'n', 'b', 's')
-if not known[1] or (from ~= '' and known[1] ~= from) then
+-- What the node has by a claim that it heard nothing of is not there yet: its answer was lost, and it comes again.
+local unheard = known[1] == node and known[2] ~= ARGV[4]
+if not known[1] or (from ~= '' and known[1] ~= from and not unheard) then
     return {}
 end
 -- An epoch must grow also where everything of the client was deleted meanwhile: so it is no smaller than the time in milliseconds.

@@ -33,13 +33,12 @@ impl Core {
     pub(super) async fn claim(&self, client: ClientId, from: Option<&NodeId>) -> Result<Claimed, StoreError> {
         let keys = keys::of_client(self.redis.keys(), &client);
         let claim = Command::script(&self.scripts.claim, &keys).arg(self.node.as_str()).arg(from.map_or("", NodeId::as_str));
-        let claim = claim.arg(FORMER_OWNER_LIFE.as_secs());
+        let heard = self.shared.state.lock().lanes.get(&client).map_or(0, |lane| lane.epoch);
+        let claim = claim.arg(FORMER_OWNER_LIFE.as_secs()).arg(heard);
         let list = Command::new("SADD").key(keys::clients_of(self.redis.keys(), &self.node)).arg(client.as_str());
-        // Listed first, or a crash in between would leave it to nobody.
-        let listed = self.ask(self.safe(list));
-        let claimed = self.ask(self.safe(claim));
-        listed.await?;
-        let answer = claimed.await?;
+        // Listed first, or a crash in between would leave it to nobody. They may be on two primaries, so one waits for the other.
+        self.ask(self.safe(list)).await?;
+        let answer = self.ask(self.safe(claim)).await?;
         let Value::Array(parts) = &answer else { return Err(unreadable(&keys[0])) };
         if parts.is_empty() {
             self.found_nothing(&client, from);

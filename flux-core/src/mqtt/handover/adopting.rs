@@ -104,15 +104,16 @@ impl Server {
     }
 
     async fn adopt_client(self: &Arc<Self>, client: &ClientId, dead: &NodeId) -> Result<(), StoreError> {
-        match self.store.whereabouts(client).await? {
+        if let Some(found) = self.store.whereabouts(client).await?.filter(|found| found.node != *dead) {
             // It was taken over, and what it still gets through the dead node is on its way.
-            Some(found) if found.node != *dead => {
-                if !found.sources.contains(dead) {
-                    self.store.unlist(client, std::slice::from_ref(dead));
-                }
+            if !found.sources.contains(dead) {
+                self.store.unlist(client, std::slice::from_ref(dead));
                 return Ok(());
             }
-            _ => {}
+            if found.node != self.settings.node {
+                return Ok(());
+            }
+            // If it is not here, this node has it by a claim whose answer was lost.
         }
         // Who connects here just now claims it.
         let Some(mut reservation) = self.sessions.reserve(client) else { return Ok(()) };
