@@ -139,7 +139,7 @@ impl Server {
             asked: subscriptions.into_iter().collect(),
         };
         self.handovers.arriving.lock().insert(arrival.client.clone(), (found.epoch, profile.clone()));
-        self.handovers.progress.notify_waiters();
+        self.handovers.progress(&arrival.client).notify_waiters();
         let server = self.clone();
         self.spawn_handover("session arriving", async move {
             if let Some(member) = server.member.clone() {
@@ -173,7 +173,7 @@ impl Server {
         }
         let mut look = Instant::now() + limits::DRAIN_RETRY;
         while mailbox.handover(epoch, |hold| hold.is_over()) == Some(false) {
-            let progress = self.handovers.progress.notified();
+            let progress = self.handovers.progress(&client).notified();
             _ = tokio::time::timeout(limits::HANDOVER_LOOK, progress).await;
             let now = Instant::now();
             if now >= patience {
@@ -184,7 +184,7 @@ impl Server {
                 continue;
             }
             look = now + limits::DRAIN_RETRY;
-            match self.store.whereabouts(&client).await {
+            match self.look(&client).await {
                 Ok(Some(found)) if found.epoch == epoch => {}
                 // It has ended, or moved on: then its next node sees to the rest.
                 Ok(_) => break,
@@ -197,8 +197,11 @@ impl Server {
                 arriving.remove(&client);
             }
         }
+        let turn = self.handovers.turn().await;
+        let handed_over = self.commit(Operation::HandedOver { queue }).await;
+        drop(turn);
         // Refused if it has moved on: then its next node sees to the rest.
-        if self.commit(Operation::HandedOver { queue }).await.is_ok() {
+        if handed_over.is_ok() {
             self.store.relist(&client);
             self.store.unlist(&client, &sources);
         }
@@ -240,7 +243,7 @@ impl Server {
         let Some(mailbox) = self.arriving(client, epoch) else { return };
         mailbox.handover(epoch, |hold| hold.finished(from, lane));
         self.release(&mailbox);
-        self.handovers.progress.notify_waiters();
+        self.handovers.progress(client).notify_waiters();
     }
 
     fn arriving(&self, client: &ClientId, epoch: u64) -> Option<Arc<Mailbox>> {

@@ -82,7 +82,7 @@ impl Server {
         self.handovers.left.lock().insert(profile.client.clone(), left);
         // What waited here for a former node is for the next one now.
         self.hand_to_store(profile.mailbox.abandon_handover());
-        self.handovers.progress.notify_waiters();
+        self.handovers.progress(&profile.client).notify_waiters();
         tracing::debug!(client_id = %profile.client, "a session has left to another node");
     }
 

@@ -27,12 +27,12 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::mailbox::Mailbox;
 use super::session::Profile;
 use crate::bus::Answer;
-use crate::types::{ClientId, Event, SubscribeOptions, SubscriberId, Subscription};
+use crate::types::{ClientId, Event, SubscribeOptions, SubscriberId, Subscription, limits};
 
 pub use host::Host;
 
@@ -49,8 +49,27 @@ pub struct Handovers {
     looked_after: Mutex<HashSet<ClientId>>,
     /// One at a time hands to the store what waited: its order must not change.
     releasing: Mutex<()>,
-    /// A node has passed on a lane, or a session has come or gone.
-    progress: Notify,
+    progress: Progress,
+    turns: Turns,
+}
+
+/// Tells that a node has passed on a lane for a session, or that one has come or gone. In parts, by client: when a node has died thousands
+/// wait, and not all of them need wake for each.
+struct Progress([Notify; 256]);
+
+/// So many sessions on their way may ask the store something at a time. When a node has died they are thousands.
+struct Turns(Semaphore);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Progress(std::array::from_fn(|_| Notify::new()))
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns(Semaphore::new(limits::ADOPTED_TOGETHER))
+    }
 }
 
 /// A session that has left.
@@ -119,6 +138,17 @@ impl Handovers {
         if let Some(left) = self.left.lock().get_mut(client) {
             left.returning = false;
         }
+    }
+
+    /// `None`: never.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.0.acquire().await.ok()
+    }
+
+    fn progress(&self, client: &ClientId) -> &Notify {
+        let hash = xxhash_rust::xxh3::xxh3_64(client.as_str().as_bytes());
+        let parts = &self.progress.0;
+        &parts[usize::try_from(hash % parts.len() as u64).unwrap_or_default()]
     }
 
     /// Copies that wait to be passed on.

@@ -11,6 +11,7 @@ use super::super::session::Profile;
 use super::{Left, Passing, Searched, Subscriptions};
 use crate::bus::distributed::Arrivals;
 use crate::bus::{Answer, Handover, Subscriber};
+use crate::durable::{StoreError, Whereabouts};
 use crate::receipt::Receipt;
 use crate::types::{ClientId, Delivery, DropReason, Event, Refusal, SubscriberId, Subscription, limits};
 
@@ -97,7 +98,7 @@ impl Server {
                 return;
             }
             let found = tokio::select! {
-                found = self.store.whereabouts(client) => found,
+                found = self.look(client) => found,
                 () = shutdown.requested() => break,
             };
             match (found, &self.member) {
@@ -126,11 +127,17 @@ impl Server {
             }
             tokio::select! {
                 () = tokio::time::sleep(limits::HANDOVER_LOOK) => {}
-                () = self.handovers.progress.notified() => {}
+                () = self.handovers.progress(client).notified() => {}
                 () = shutdown.requested() => break,
             }
         }
         self.take_searched(client).into_iter().for_each(|searched| (searched.answer)(Err(Refusal::ShuttingDown)));
+    }
+
+    /// Where the store says that the session is.
+    pub(super) async fn look(&self, client: &ClientId) -> Result<Option<Whereabouts>, StoreError> {
+        let _turn = self.handovers.turn().await;
+        self.store.whereabouts(client).await
     }
 
     fn take_searched(&self, client: &ClientId) -> VecDeque<Searched> {
