@@ -235,6 +235,10 @@ pub const SEARCHED_EVENTS: usize = 65_536;
 /// How long who drains the inbox of a dead node may be silent before another does it.
 pub const DRAINER_SILENCE: Duration = Duration::from_secs(5);
 
+/// Copies of events from one lane of that inbox that are passed on at the same time: sessions that are not taken over yet hold up only what
+/// is behind so many.
+pub const PASSED_ON_TOGETHER: usize = 16_384;
+
 /// Before what could not be passed on from there is tried again.
 pub const DRAIN_RETRY: Duration = Duration::from_millis(500);
 

@@ -23,6 +23,7 @@ mod clients;
 mod core;
 mod decision;
 mod dispatch;
+mod draining;
 mod feed;
 mod fences;
 mod figures;

@@ -34,6 +34,10 @@ pub trait SessionHost: Send + Sync + 'static {
     /// An event for this session alone, wherever it is now; `group`: the shared group that chose it. Safe once it is stored there.
     fn reach(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Receipt;
 
+    /// All that had come for the session to the inbox of `dead` before this mark was given to [`SessionHost::reach`]: tells the node that has
+    /// the session so, behind it.
+    fn passed_on(&self, client: &ClientId, mark: Mark, dead: &NodeId) -> Receipt;
+
     /// Takes over what `dead` had, as far as others do not. Sessions and wills go on here.
     fn adopt<'a>(&'a self, dead: &'a NodeId) -> BoxFuture<'a, Adopted>;
 

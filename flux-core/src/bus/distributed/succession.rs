@@ -1,5 +1,5 @@
-//! What becomes of a node that is gone: others take over its sessions, and then what lies in its inbox is passed on to these and its name
-//! forgotten. Every survivor does it as far as no other does; one that dies in turn is followed by the next.
+//! What becomes of a node that is gone: others take over its sessions, and then what lies in its inbox is passed on to these (`draining`) and
+//! its name forgotten. Every survivor does it as far as no other does; one that dies in turn is followed by the next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,25 +8,21 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 
 use super::super::memory::MemoryBus;
-use super::super::port::Handover;
-use super::super::route::Route;
-use super::super::wire::{self, Message};
-use super::answers::{self, StreamEntry};
+use super::answers;
 use super::core::Core;
-use super::inbox::GROUP;
+use super::draining::Legacy;
 use super::membership::{Generation, PeerState};
 use super::retained;
-use super::sessions::{Adopted, Mark, SessionHost, Word, mark_of};
+use super::sessions::{Adopted, SessionHost};
 use crate::lifecycle::Tasks;
-use crate::receipt::Receipt;
 use crate::redis::{RedisError, Value};
-use crate::types::{Event, NodeId, Refusal, Subscription, limits};
+use crate::types::{NodeId, limits};
 
 /// A node that is gone, in its last life.
 #[derive(Clone)]
-struct Dead {
-    node: NodeId,
-    generation: Generation,
+pub struct Dead {
+    pub node: NodeId,
+    pub generation: Generation,
 }
 
 pub async fn run(core: Arc<Core>, tasks: Tasks) {
@@ -84,7 +80,8 @@ impl Core {
         tracing::info!(node = %dead.node, "taking over what a node has left");
         let Some(estate) = self.estate(&*host, dead).await else { return };
         let drainer = format!("{}/{:032x}", self.settings.node, rand::random::<u128>());
-        let lanes = (0..self.settings.lanes).map(|lane| self.drain(&host, dead, &estate, &drainer, lane));
+        let legacy = Legacy { dead: dead.clone(), host: host.clone(), estate };
+        let lanes = (0..self.settings.lanes).map(|lane| self.drain(&legacy, &drainer, lane));
         tokio::select! {
             () = self.adopt_all(&host, dead) => {}
             _ = join_all(lanes) => {}
@@ -143,125 +140,5 @@ impl Core {
             }
             tokio::time::sleep(limits::HANDOVER_LOOK).await;
         }
-    }
-
-    /// Passes on what lies in one lane, for as long as no other does it and the node is not back.
-    async fn drain(&self, host: &Arc<dyn SessionHost>, dead: &Dead, estate: &MemoryBus, drainer: &str, lane: usize) {
-        // What the dead node has passed on itself goes first, and came by this node's own inbox.
-        _ = tokio::time::timeout(limits::CATCH_UP, self.caught_up(lane)).await;
-        let keys = self.keys.for_draining(&dead.node, lane);
-        let silence = u64::try_from(limits::DRAINER_SILENCE.as_millis()).unwrap_or(u64::MAX);
-        let mut done: Vec<String> = Vec::new();
-        while !self.closing.is_requested() {
-            let mut command = self.scripts.drain(&keys).arg(drainer).arg(silence).arg(dead.generation.0);
-            command = command.arg(limits::INBOX_READ).arg(GROUP);
-            for id in &done {
-                command = command.arg(id);
-            }
-            let entries = match self.redis.call(command).await {
-                Ok(Value::Nil) => Vec::new(),
-                Ok(answer) => {
-                    done.clear();
-                    answers::entries(answer).unwrap_or_default()
-                }
-                Err(problem) => {
-                    tracing::debug!(%problem, node = %dead.node, "the inbox of a node that is gone cannot be read at the moment");
-                    Vec::new()
-                }
-            };
-            if entries.is_empty() {
-                tokio::time::sleep(limits::HANDOVER_LOOK).await;
-                continue;
-            }
-            for (id, batch) in entries.into_iter().map(StreamEntry::into_batch) {
-                if !self.pass_on(host, dead, estate, &batch).await {
-                    return;
-                }
-                done.push(id);
-            }
-        }
-    }
-
-    /// Resolves when all of the batch is safe elsewhere. `false`: this node stops.
-    async fn pass_on(&self, host: &Arc<dyn SessionHost>, dead: &Dead, estate: &MemoryBus, batch: &[u8]) -> bool {
-        for bytes in wire::split(batch) {
-            let message = match bytes.map(wire::decode) {
-                Ok(Ok(message)) => message,
-                // A fence: whoever has put it there hears no answer from the dead.
-                Ok(Err(_)) => continue,
-                Err(problem) => {
-                    tracing::error!(%problem, "a message to a node that is gone cannot be read");
-                    continue;
-                }
-            };
-            let mut receipts = self.receipts(host, dead, estate, &message);
-            loop {
-                match Receipt::all(receipts).await {
-                    Ok(()) | Err(Refusal::QueueFull) => break,
-                    Err(Refusal::ShuttingDown) => return false,
-                    Err(problem) => {
-                        tracing::warn!(%problem, "a message to a node that is gone cannot be passed on: trying again")
-                    }
-                }
-                tokio::time::sleep(limits::DRAIN_RETRY).await;
-                if self.closing.is_requested() {
-                    return false;
-                }
-                receipts = self.receipts(host, dead, estate, &message);
-            }
-        }
-        true
-    }
-
-    fn receipts(&self, host: &Arc<dyn SessionHost>, dead: &Dead, estate: &MemoryBus, message: &Message) -> Vec<Receipt> {
-        let Message { event, audience, .. } = message;
-        if let Some(client) = &audience.session {
-            return match mark_of(event) {
-                // It would say so itself: all before it was passed on.
-                Some(mark) if mark.word == Word::Mine => {
-                    let to = NodeId::new(mark.node.as_str());
-                    let echo = Mark { word: Word::PassedOn, node: dead.node.to_string(), ..mark };
-                    vec![self.say(client, &to, &echo)]
-                }
-                Some(_) => Vec::new(),
-                None => vec![host.reach(client, event, audience.groups.first())],
-            };
-        }
-        let mut receipts = Vec::new();
-        let mut passed_on = Handover::default();
-        if audience.everyone {
-            let mut route = Route::default();
-            estate.refresh(&event.topic, &mut route);
-            route.deliver_to_subscribers(event, &mut passed_on);
-        }
-        for group in &audience.groups {
-            receipts.push(self.pass_to_group(group, event, dead, estate, &mut passed_on));
-        }
-        receipts.push(passed_on.awaited());
-        receipts
-    }
-
-    /// Another member takes it: here, on another node, or one that the dead node had.
-    fn pass_to_group(
-        &self,
-        group: &Arc<Subscription>,
-        event: &Arc<Event>,
-        dead: &Dead,
-        estate: &MemoryBus,
-        passed_on: &mut Handover,
-    ) -> Receipt {
-        let mut taken = Handover { from_elsewhere: true, ..Handover::default() };
-        if self.local.roster(group).is_some_and(|roster| roster.deliver(event, None, &mut taken))
-            && let Some(arrivals) = self.arrivals.get()
-        {
-            return arrivals.complete(event, taken);
-        }
-        if let Some(receipt) = self.hand_on(group, event, 0, |node, terms| *node != dead.node && terms.with_room() > 0) {
-            return receipt;
-        }
-        if let Some(roster) = estate.roster(group) {
-            roster.deliver(event, None, passed_on);
-        }
-        Receipt::SAFE
     }
 }

@@ -50,6 +50,13 @@ impl SessionHost for Host {
         }
     }
 
+    fn passed_on(&self, client: &ClientId, mark: Mark, dead: &NodeId) -> Receipt {
+        match self.0.upgrade() {
+            Some(server) => server.finish_lane_of(dead, client, mark),
+            None => Receipt::refused(Refusal::ShuttingDown),
+        }
+    }
+
     fn hear(&self, client: &ClientId, mark: Mark) {
         let Some(server) = self.0.upgrade() else { return };
         match mark.word {

@@ -9,6 +9,7 @@ use super::{Left, Passing, Searched};
 use crate::bus::Answer;
 use crate::bus::distributed::{Mark, Word};
 use crate::durable::Operation;
+use crate::receipt::Receipt;
 use crate::types::{ClientId, Delivery, NodeId, Refusal, limits};
 
 impl Server {
@@ -122,6 +123,26 @@ impl Server {
             tokio::time::sleep(limits::HANDOVER_LOOK).await;
         }
         self.passed_on(client, &mark);
+    }
+
+    /// The same in the place of a node that is gone, of which all has come that was before the mark.
+    pub(super) fn finish_lane_of(self: &Arc<Self>, dead: &NodeId, client: &ClientId, mark: Mark) -> Receipt {
+        let Some(member) = &self.member else { return Receipt::refused(Refusal::Moved) };
+        let to = NodeId::new(mark.node.as_str());
+        let echo = Mark { word: Word::PassedOn, node: dead.to_string(), ..mark };
+        if !self.is_searched(client) {
+            return member.mark(client, &to, &echo);
+        }
+        let (sender, receipt) = Receipt::pending();
+        let (server, member, client) = (self.clone(), member.clone(), client.clone());
+        self.spawn_handover("session leaving", async move {
+            while server.is_searched(&client) {
+                tokio::time::sleep(limits::HANDOVER_LOOK).await;
+            }
+            // Whoever does not wait any more needs no answer.
+            _ = sender.send(member.mark(&client, &to, &echo).await);
+        });
+        receipt
     }
 
     /// Nothing is left to pass on once that is said of every lane.
