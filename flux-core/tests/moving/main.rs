@@ -7,4 +7,8 @@ mod wire;
 mod between;
 mod cut_off;
 mod dead;
+mod failover;
+mod hammered;
 mod kit;
+mod many;
+mod together;
