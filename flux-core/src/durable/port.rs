@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::bus::Append;
 use crate::receipt::Receipt;
 use crate::redis::RedisError;
-use crate::types::{ClientId, Delivery, Event, NodeId, QueueId, Seq, TopicName};
+use crate::types::{ClientId, Delivery, Event, EventId, NodeId, QueueId, Seq, TopicName};
 
 /// Keeps durable queues, session records, wills and retained messages.
 pub trait DurableStore: Send + Sync + 'static {
@@ -197,6 +197,16 @@ impl Operation {
 pub struct Entry {
     pub seq: Seq,
     pub state: EntryState,
+}
+
+impl Entry {
+    /// The event that waits there.
+    pub fn event(&self) -> Option<EventId> {
+        match &self.state {
+            EntryState::Queued(delivery) => Some(delivery.event.id),
+            EntryState::Released => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::handover::hold::{Direct, Held, Hold};
+use super::handover::hold::{Coming, Held, Hold};
 use super::settings::{MailboxLimits, QueueFull, QueueLimits};
 use crate::bus::Answer;
 use crate::bus::Append;
@@ -294,23 +294,46 @@ impl Mailbox {
 
     /// Takes an event that another node has passed on for this session alone.
     pub fn take_passed_on(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if !state.came {
             // It was for the one before, which has ended.
             return Delivered::Observed;
         }
-        if delivery.qos >= QoS::AtLeastOnce
-            && let Some(hold) = &mut state.hold
-            && !hold.passed_on(delivery.event.id)
-        {
-            return Delivered::Observed;
-        }
-        self.take_in(state, delivery, handover)
+        self.take_behind(state, delivery, handover)
     }
 
-    /// Takes an event for a session that has left, so that it is passed on behind what came before.
+    /// Takes an event for a session that has left, so that it is passed on behind what came before; or waits if it is just coming back.
     pub fn take_for_another(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
-        self.take_in(self.state.lock(), delivery, handover)
+        self.take_behind(self.state.lock(), delivery, handover)
+    }
+
+    /// Takes what was passed on, once it is its turn.
+    fn take_behind(&self, mut state: MutexGuard<'_, State>, delivery: Delivery, handover: &mut Handover) -> Delivered {
+        let event = &delivery.event;
+        let coming = state
+            .hold
+            .as_mut()
+            .filter(|_| delivery.qos >= QoS::AtLeastOnce)
+            .map(|hold| hold.passed_on(event.id, event.publisher.as_str(), event.weight()));
+        match coming {
+            Some(Coming::Double) => Delivered::Observed,
+            Some(Coming::Wait) => self.hold_back(&mut state, delivery, handover, false),
+            Some(Coming::Take) | None => self.take_in(state, delivery, handover),
+        }
+    }
+
+    /// Keeps an event until other nodes have passed on what goes before it. `direct`: another node has sent it here, not passed it on.
+    fn hold_back(&self, state: &mut State, delivery: Delivery, handover: &mut Handover, direct: bool) -> Delivered {
+        let mut taken = Handover { into_reserve: handover.into_reserve, ..Handover::default() };
+        let delivered = self.count_in(state, delivery, &mut taken);
+        for append in taken.appends {
+            let (sender, receipt) = Receipt::pending();
+            handover.waits.push(receipt);
+            if let Some(hold) = &mut state.hold {
+                hold.keep(Held { append, from_elsewhere: direct, sender });
+            }
+        }
+        delivered
     }
 
     /// Deliveries are kept for a connection from now on. `resume_at` is the first durable entry to send again.
@@ -539,25 +562,17 @@ impl Subscriber for Mailbox {
             return self.take_in(state, delivery, handover);
         }
         let event = &delivery.event;
-        let direct = state
+        let coming = state
             .hold
             .as_mut()
             .map(|hold| hold.direct(event.id, event.publisher.as_str(), event.weight(), handover.from_elsewhere));
-        match direct {
-            Some(Direct::Double) => Delivered::Observed,
-            Some(Direct::Wait) => {
-                let mut taken = Handover { into_reserve: handover.into_reserve, ..Handover::default() };
-                let delivered = self.count_in(&mut state, delivery, &mut taken);
-                for append in taken.appends {
-                    let (sender, receipt) = Receipt::pending();
-                    handover.waits.push(receipt);
-                    if let Some(hold) = &mut state.hold {
-                        hold.keep(Held { append, from_elsewhere: handover.from_elsewhere, sender });
-                    }
-                }
-                delivered
+        match coming {
+            Some(Coming::Double) => Delivered::Observed,
+            Some(Coming::Wait) => {
+                let direct = handover.from_elsewhere;
+                self.hold_back(&mut state, delivery, handover, direct)
             }
-            Some(Direct::Take) | None => self.take_in(state, delivery, handover),
+            Some(Coming::Take) | None => self.take_in(state, delivery, handover),
         }
     }
 

@@ -217,6 +217,9 @@ pub const HANDOVER_BYTES: usize = 64 * 1024 * 1024;
 /// How long they wait for that at most. A dead node is noticed after its lease, and what it left is then passed on by others.
 pub const HANDOVER_PATIENCE: Duration = Duration::from_secs(20);
 
+/// Events at the end of a session's queue that a node looks through when it has the session back: more than come in a round trip.
+pub const RETURN_KNOWN: usize = 1_024;
+
 /// Events of a session that has moved that are known again when they come twice, once from each node.
 pub const HANDOVER_SEEN: usize = 32_768;
 

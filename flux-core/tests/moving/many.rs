@@ -120,6 +120,9 @@ async fn a_client_of_a_killed_node_gets_everything_before_the_other_sessions_of_
     gets_all(&mut client, 4).await;
     client.has_nothing_more().await;
 
+    // Now its turn has come.
+    cluster.redis.cli(&["HDEL", &nobodys, "s"]);
+    cluster.redis.cli(&["HSET", &nobodys, "o", "n1"]);
     let mut other = cluster.connect(1, Connect::v5(&name(1)).durable()).await;
     assert!(other.connack.session_present);
     gets_all(&mut other, 4).await;

@@ -61,14 +61,18 @@ fn names(kind: &str, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{kind}-{index}")).collect()
 }
 
-/// The session is at the node, with all that these publishers were told is safe.
+/// The session is at the node, with all that these publishers were told is safe, in their order.
 async fn has_everything(cluster: &Cluster, index: usize, id: &str, talkers: &[Talker]) {
     let mut client = cluster.connect(index, Connect::v5(id).durable()).await;
     assert!(client.connack.session_present, "{id}");
     let all = all_that_waits(&mut client).await;
     for (place, talker) in talkers.iter().enumerate() {
         let topic = format!("a/{place}");
-        let got: BTreeSet<u32> = all.iter().filter(|publish| publish.topic == topic).map(number).collect();
+        let mut got = BTreeSet::new();
+        for message in all.iter().filter(|publish| publish.topic == topic).map(number) {
+            let newest = got.last().copied();
+            assert!(!got.insert(message) || newest < Some(message), "{id}: {message} of {topic} came behind {newest:?}");
+        }
         let missing: Vec<u32> = (0..talker.acknowledged()).filter(|message| !got.contains(message)).collect();
         assert!(missing.is_empty(), "{id}: of {} of {topic} these are missing: {missing:?}", talker.acknowledged());
     }

@@ -126,8 +126,10 @@ impl Server {
             }
             return Ok(());
         }
+        let stored = self.last_stored(&claimed, self.has_kept(client)).await;
         match self.take_in(client, claimed, Timestamp::now()) {
             Some(session) => {
+                self.note_stored(&session, stored);
                 tracing::debug!(client_id = %client, node = %dead, "a session was taken over from a node that is gone");
                 if let Some(at) = session.due_at() {
                     self.deadlines.add(at, client.clone());

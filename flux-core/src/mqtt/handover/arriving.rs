@@ -12,9 +12,11 @@ use super::Subscriptions;
 use super::hold::{Held, Hold};
 use crate::bus::Subscriber;
 use crate::bus::distributed::{DistributedBus, Mark, Word};
-use crate::durable::{Claimed, Operation, RecoveredSession, Transaction};
+use crate::durable::{Claimed, Entry, Operation, RecoveredSession, Transaction};
 use crate::receipt::Receipt;
-use crate::types::{ClientId, NodeId, QueueId, Refusal, SubscribeOptions, SubscriberId, Subscription, Timestamp, limits};
+use crate::types::{
+    ClientId, EventId, NodeId, QueueId, Refusal, Seq, SubscribeOptions, SubscriberId, Subscription, Timestamp, limits,
+};
 
 /// A session's way here.
 struct Arrival {
@@ -57,7 +59,11 @@ impl Server {
                 return Err(Refusal::StoreFailed);
             }
         };
+        let stored = self.last_stored(&claimed, returning.is_some()).await;
         let taken = self.take_in(client, claimed, Timestamp::now());
+        if let Some(session) = &taken {
+            self.note_stored(session, stored);
+        }
         if taken.is_none()
             && let Some(left) = self.handovers.left.lock().remove(client)
         {
@@ -68,6 +74,32 @@ impl Server {
             self.forget(client, &left);
         }
         Ok(taken)
+    }
+
+    /// What came to this node before its claim, the former node may have had as well, and stored: the last events of a session that comes
+    /// back before the others, or this node (`kept`), were done with it.
+    pub(super) async fn last_stored(&self, claimed: &Claimed, kept: bool) -> Vec<EventId> {
+        let comes_back = |found: &&RecoveredSession| (kept || found.returns) && found.entries > 0;
+        let Some(found) = claimed.session.as_ref().filter(comes_back) else { return Vec::new() };
+        let from = Seq(found.next.0.saturating_sub(limits::RETURN_KNOWN as u64).max(found.first.0));
+        let read = self.store.read(found.queue, from, limits::RETURN_KNOWN, limits::HANDOVER_BYTES);
+        match tokio::time::timeout(self.settings.connect_timeout, read).await {
+            Ok(Ok(entries)) => entries.iter().filter_map(Entry::event).collect(),
+            failed => {
+                tracing::warn!(problem = ?failed.map(|read| read.map(drop)), "what is stored for a session cannot be read: some may come twice");
+                Vec::new()
+            }
+        }
+    }
+
+    /// What comes to this node for the session is still passed on.
+    pub(super) fn has_kept(&self, client: &ClientId) -> bool {
+        self.handovers.left.lock().contains_key(client)
+    }
+
+    /// In time: nothing that waits goes before other nodes have said that they have passed on everything.
+    pub(super) fn note_stored(&self, session: &Session, ids: Vec<EventId>) {
+        session.mailbox().handover(session.profile.epoch(), |hold| hold.note_stored(ids));
     }
 
     /// Takes in what was claimed, and publishes the will of a connection that has ended with it.

@@ -14,6 +14,9 @@ use crate::types::{EventId, NodeId, limits};
 pub struct Hold {
     epoch: u64,
     lanes: Vec<Lane>,
+    /// What came first cannot be told by who brings it. So what is passed on waits as well, and then all goes by the ids of the events,
+    /// which grow in the order in which a node took them.
+    by_id: bool,
     bytes: usize,
     count: usize,
     seen: Recent,
@@ -40,9 +43,9 @@ pub struct Held {
     pub sender: ReceiptSender,
 }
 
-/// What becomes of an event that comes directly.
+/// What becomes of an event that comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direct {
+pub enum Coming {
     Take,
     Wait,
     /// It came already, or comes another way.
@@ -57,6 +60,9 @@ impl Hold {
         Hold {
             epoch,
             lanes: std::iter::repeat_with(lane).take(lanes.max(1)).collect(),
+            // Not so after a second move before the first was over: what the first node has, it passes on in part to the second, which may
+            // have died, and in part itself. Nor where it comes back to the first, which has kept some for itself meanwhile.
+            by_id: sources.len() > 1 || !covered,
             bytes: 0,
             count: 0,
             seen: Recent::default(),
@@ -65,6 +71,7 @@ impl Hold {
 
     /// What the hold before this one knew and kept. Answers what of it comes another way.
     pub fn succeed(&mut self, mut before: Hold) -> Vec<Held> {
+        self.by_id |= before.by_id;
         let (held, mut doubles) = before.abandon();
         self.seen = before.seen;
         for held in held {
@@ -83,24 +90,35 @@ impl Hold {
     }
 
     /// An event of this weight has come directly.
-    pub fn direct(&mut self, id: EventId, publisher: &str, weight: usize, from_elsewhere: bool) -> Direct {
+    pub fn direct(&mut self, id: EventId, publisher: &str, weight: usize, from_elsewhere: bool) -> Coming {
         let lane = &self.lanes[self.lane_of(publisher)];
         if (from_elsewhere && lane.covered) || self.seen.contains(id) {
-            return Direct::Double;
+            return Coming::Double;
         }
+        if self.has_to_wait(lane, weight) {
+            return Coming::Wait;
+        }
+        self.seen.insert(id);
+        Coming::Take
+    }
+
+    fn has_to_wait(&self, lane: &Lane, weight: usize) -> bool {
         let full = self.count >= limits::HELD_EVENTS || self.bytes + weight > limits::HANDOVER_BYTES;
         // Once it has begun to wait, all behind it waits: also when there is no room for more.
         let passes = lane.is_free() || (lane.given_up && lane.held.is_empty() && !lane.releasing);
-        if !passes && (!full || !lane.held.is_empty()) {
-            return Direct::Wait;
-        }
-        self.seen.insert(id);
-        Direct::Take
+        !passes && (!full || !lane.held.is_empty())
     }
 
-    /// `true` the first time.
-    pub fn passed_on(&mut self, id: EventId) -> bool {
-        self.seen.insert(id)
+    /// An event of this weight was passed on by a node that had the session.
+    pub fn passed_on(&mut self, id: EventId, publisher: &str, weight: usize) -> Coming {
+        if self.seen.contains(id) {
+            return Coming::Double;
+        }
+        if self.by_id && self.has_to_wait(&self.lanes[self.lane_of(publisher)], weight) {
+            return Coming::Wait;
+        }
+        self.seen.insert(id);
+        Coming::Take
     }
 
     /// It was taken and could not be kept: it goes where the session went, and is new should it come back. Answers the copies that wait
@@ -116,7 +134,7 @@ impl Hold {
         doubles
     }
 
-    /// After [`Direct::Wait`].
+    /// After [`Coming::Wait`].
     pub fn keep(&mut self, held: Held) {
         let event = &held.append.delivery.event;
         self.bytes += event.weight();
@@ -159,12 +177,18 @@ impl Hold {
             lane.releasing = false;
             if lane.awaited.is_empty() || lane.given_up {
                 lane.releasing = !lane.held.is_empty();
+                lane.put_in_order(self.by_id);
                 released.extend(lane.held.drain(..));
             }
         }
         self.count -= released.len();
         self.bytes -= released.iter().map(|held| held.append.delivery.event.weight()).sum::<usize>();
         released
+    }
+
+    /// The former node has stored these.
+    pub fn note_stored(&mut self, ids: impl IntoIterator<Item = EventId>) {
+        ids.into_iter().for_each(|id| _ = self.seen.insert(id));
     }
 
     /// Whether a released event has to be taken: not if it was passed on meanwhile.
@@ -175,12 +199,19 @@ impl Hold {
     /// Everything that waits: the session is on its way to yet another node. Second what was passed on meanwhile: it is there already.
     pub fn abandon(&mut self) -> (Vec<Held>, Vec<Held>) {
         (self.count, self.bytes) = (0, 0);
+        self.lanes.iter_mut().for_each(|lane| lane.put_in_order(self.by_id));
         let waiting = self.lanes.iter_mut().flat_map(|lane| lane.held.drain(..));
         waiting.partition(|held| !self.seen.contains(held.append.delivery.event.id))
     }
 }
 
 impl Lane {
+    fn put_in_order(&mut self, by_id: bool) {
+        if by_id {
+            self.held.make_contiguous().sort_by_key(|held| held.append.delivery.event.id);
+        }
+    }
+
     fn is_free(&self) -> bool {
         self.awaited.is_empty() && self.held.is_empty() && !self.releasing
     }
