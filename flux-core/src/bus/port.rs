@@ -214,8 +214,8 @@ pub struct Append {
 pub trait Stored: Send + Sync {
     fn stored(&self, seq: Seq, delivery: Delivery);
 
-    /// An entry that was appended could not be stored: it is not in the queue. `weight` is its [`Event::weight`].
-    fn unstored(&self, _weight: u64) {}
+    /// An entry that was appended could not be stored: it is not in the queue.
+    fn unstored(&self, _delivery: &Delivery) {}
 
     /// What was appended had come already, from another node. `weight` is its [`Event::weight`].
     fn doubled(&self, _weight: u64) {}
@@ -226,7 +226,7 @@ pub trait Stored: Send + Sync {
     /// The queue is node `to`'s now: whoever had it sees to it that the delivery gets there, and answers once it is safe. Called in the
     /// order of the appends.
     fn moved(&self, _to: &NodeId, delivery: Delivery, answer: Answer) {
-        self.unstored(delivery.event.weight() as u64);
+        self.unstored(&delivery);
         answer(Err(Refusal::Moved));
     }
 }

@@ -118,7 +118,7 @@ impl Transaction {
     pub(super) fn retract(self) {
         for operation in self.operations {
             if let Operation::Append(append) = operation {
-                append.owner.unstored(append.delivery.event.weight() as u64);
+                append.owner.unstored(&append.delivery);
             }
         }
     }

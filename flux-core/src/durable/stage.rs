@@ -36,7 +36,7 @@ impl Announcement {
     }
 
     pub(super) fn retract(self) {
-        self.owner.unstored(self.delivery.event.weight() as u64);
+        self.owner.unstored(&self.delivery);
     }
 }
 

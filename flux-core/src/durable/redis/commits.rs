@@ -61,6 +61,6 @@ impl Commit {
 /// Tells the owner of an entry that it is not in the queue.
 pub(super) fn retract(what: &What) {
     if let What::Append(append) = what {
-        append.owner.unstored(append.delivery.event.weight() as u64);
+        append.owner.unstored(&append.delivery);
     }
 }

@@ -159,7 +159,7 @@ impl Server {
     pub fn follow(self: &Arc<Self>, session: &Session, found: &RecoveredSession, subscribed: Vec<Receipt>) {
         let profile = &session.profile;
         if found.sources.is_empty() {
-            self.release(&profile.mailbox);
+            profile.mailbox.release();
             profile.mailbox.end_handover(found.epoch);
             return;
         }
@@ -204,14 +204,14 @@ impl Server {
             mark(member, &client, source, Word::Mine, epoch).await;
         }
         let mut look = Instant::now() + limits::DRAIN_RETRY;
-        while mailbox.handover(epoch, |hold| hold.is_over()) == Some(false) {
+        while mailbox.is_arriving(epoch) {
             let progress = self.handovers.progress(&client).notified();
             _ = tokio::time::timeout(limits::HANDOVER_LOOK, progress).await;
             let now = Instant::now();
             if now >= patience {
                 mailbox.handover(epoch, Hold::give_up);
             }
-            self.release(&mailbox);
+            mailbox.release();
             if now < look {
                 continue;
             }
@@ -274,25 +274,13 @@ impl Server {
     fn finish(&self, client: &ClientId, from: &NodeId, lane: usize, epoch: u64) {
         let Some(mailbox) = self.arriving(client, epoch) else { return };
         mailbox.handover(epoch, |hold| hold.finished(from, lane));
-        self.release(&mailbox);
+        mailbox.release();
         self.handovers.progress(client).notify_waiters();
     }
 
     fn arriving(&self, client: &ClientId, epoch: u64) -> Option<Arc<Mailbox>> {
         let arriving = self.handovers.arriving.lock();
         arriving.get(client).filter(|(of, _)| *of == epoch).map(|(_, profile)| profile.mailbox.clone())
-    }
-
-    /// Hands to the store what has waited long enough.
-    fn release(&self, mailbox: &Mailbox) {
-        let _in_order = self.handovers.releasing.lock();
-        loop {
-            let released = mailbox.release();
-            if released.is_empty() {
-                return;
-            }
-            self.hand_to_store(released);
-        }
     }
 
     pub(super) fn hand_to_store(&self, held: Vec<Held>) {

@@ -5,18 +5,16 @@ use foldhash::HashSet;
 use crate::bus::Append;
 use crate::bus::distributed::lane_of;
 use crate::receipt::ReceiptSender;
-use crate::types::{EventId, NodeId, limits};
+use crate::types::{Event, EventId, NodeId, limits};
 
 /// What a session that has come from other nodes must watch until these have passed on all that they still had for it. Pure.
 ///
-/// Each lane by itself: events of one publisher that come directly wait until the nodes that had the session have passed on what they
-/// got before; what comes both ways is taken once.
+/// Each lane by itself: events wait until the nodes that had the session have passed on what they got before, and then go by their ids.
+/// Those that are passed on do so as well: they may come by several ways, from a node and from who drains its inbox while it is away, or
+/// by the inbox of one that died before they got further. What comes twice is taken once.
 pub struct Hold {
     epoch: u64,
     lanes: Vec<Lane>,
-    /// What came first cannot be told by who brings it. So what is passed on waits as well, and then all goes by the ids of the events,
-    /// which grow in the order in which a node took them.
-    by_id: bool,
     bytes: usize,
     count: usize,
     seen: Recent,
@@ -31,8 +29,6 @@ struct Lane {
     /// Nobody waits for them any more, for what that means to the order.
     given_up: bool,
     held: VecDeque<Held>,
-    /// Some that were held are just being handed to the store: what comes now goes behind them.
-    releasing: bool,
 }
 
 /// An event that waits.
@@ -60,9 +56,6 @@ impl Hold {
         Hold {
             epoch,
             lanes: std::iter::repeat_with(lane).take(lanes.max(1)).collect(),
-            // Not so after a second move before the first was over: what the first node has, it passes on in part to the second, which may
-            // have died, and in part itself. Nor where it comes back to the first, which has kept some for itself meanwhile.
-            by_id: sources.len() > 1 || !covered,
             bytes: 0,
             count: 0,
             seen: Recent::default(),
@@ -71,7 +64,6 @@ impl Hold {
 
     /// What the hold before this one knew and kept. Answers what of it comes another way.
     pub fn succeed(&mut self, mut before: Hold) -> Vec<Held> {
-        self.by_id |= before.by_id;
         let (held, mut doubles) = before.abandon();
         self.seen = before.seen;
         for held in held {
@@ -89,43 +81,29 @@ impl Hold {
         lane_of(publisher, self.lanes.len())
     }
 
-    /// An event of this weight has come directly.
-    pub fn direct(&mut self, id: EventId, publisher: &str, weight: usize, from_elsewhere: bool) -> Coming {
-        let lane = &self.lanes[self.lane_of(publisher)];
-        if (from_elsewhere && lane.covered) || self.seen.contains(id) {
-            return Coming::Double;
-        }
-        if self.has_to_wait(lane, weight) {
-            return Coming::Wait;
-        }
-        self.seen.insert(id);
-        Coming::Take
+    /// An event has come directly. `from_elsewhere`: another node has sent it.
+    pub fn direct(&mut self, event: &Event, from_elsewhere: bool) -> Coming {
+        let covered = self.lanes[self.lane_of(event.publisher.as_str())].covered;
+        if from_elsewhere && covered { Coming::Double } else { self.passed_on(event) }
     }
 
-    fn has_to_wait(&self, lane: &Lane, weight: usize) -> bool {
-        let full = self.count >= limits::HELD_EVENTS || self.bytes + weight > limits::HANDOVER_BYTES;
-        // Once it has begun to wait, all behind it waits: also when there is no room for more.
-        let passes = lane.is_free() || (lane.given_up && lane.held.is_empty() && !lane.releasing);
-        !passes && (!full || !lane.held.is_empty())
-    }
-
-    /// An event of this weight was passed on by a node that had the session.
-    pub fn passed_on(&mut self, id: EventId, publisher: &str, weight: usize) -> Coming {
-        if self.seen.contains(id) {
+    /// An event was passed on by a node that had the session.
+    pub fn passed_on(&mut self, event: &Event) -> Coming {
+        if self.seen.contains(event.id) {
             return Coming::Double;
         }
-        if self.by_id && self.has_to_wait(&self.lanes[self.lane_of(publisher)], weight) {
-            return Coming::Wait;
-        }
-        self.seen.insert(id);
-        Coming::Take
+        let lane = &self.lanes[self.lane_of(event.publisher.as_str())];
+        let full = self.count >= limits::HELD_EVENTS || self.bytes + event.weight() > limits::HANDOVER_BYTES;
+        // Once one has begun to wait, all behind it wait: also when there is no room for more.
+        if lane.held.is_empty() && (lane.passes() || full) { Coming::Take } else { Coming::Wait }
     }
 
     /// It was taken and could not be kept: it goes where the session went, and is new should it come back. Answers the copies that wait
     /// here: one on its way is enough.
-    pub fn forget(&mut self, id: EventId, publisher: &str) -> Vec<Held> {
+    pub fn forget(&mut self, event: &Event) -> Vec<Held> {
+        let id = event.id;
         self.seen.remove(id);
-        let lane = self.lane_of(publisher);
+        let lane = self.lane_of(event.publisher.as_str());
         let waiting = std::mem::take(&mut self.lanes[lane].held);
         let (doubles, others): (Vec<Held>, Vec<Held>) = waiting.into_iter().partition(|held| held.append.delivery.event.id == id);
         self.lanes[lane].held = others.into();
@@ -167,53 +145,48 @@ impl Hold {
 
     /// Whether all nodes have passed on everything.
     pub fn is_over(&self) -> bool {
-        self.lanes.iter().all(Lane::is_free)
+        self.lanes.iter().all(|lane| lane.awaited.is_empty() && lane.held.is_empty())
     }
 
-    /// What waits no longer, in order. Call it until it answers nothing: what comes meanwhile waits behind what was answered.
-    pub fn release(&mut self) -> Vec<Held> {
+    /// What waits no longer, in order, and whether it is new: not if it was passed on meanwhile.
+    pub fn release(&mut self) -> Vec<(Held, bool)> {
         let mut released = Vec::new();
-        for lane in &mut self.lanes {
-            lane.releasing = false;
-            if lane.awaited.is_empty() || lane.given_up {
-                lane.releasing = !lane.held.is_empty();
-                lane.put_in_order(self.by_id);
-                released.extend(lane.held.drain(..));
-            }
+        for lane in self.lanes.iter_mut().filter(|lane| lane.passes()) {
+            lane.put_in_order();
+            released.extend(lane.held.drain(..));
         }
         self.count -= released.len();
         self.bytes -= released.iter().map(|held| held.append.delivery.event.weight()).sum::<usize>();
-        released
+        let noted = released.into_iter().map(|held| {
+            let is_new = self.seen.insert(held.append.delivery.event.id);
+            (held, is_new)
+        });
+        noted.collect()
     }
 
-    /// The former node has stored these.
+    /// These are in the queue, or on their way there.
     pub fn note_stored(&mut self, ids: impl IntoIterator<Item = EventId>) {
         ids.into_iter().for_each(|id| _ = self.seen.insert(id));
-    }
-
-    /// Whether a released event has to be taken: not if it was passed on meanwhile.
-    pub fn is_new(&mut self, id: EventId) -> bool {
-        self.seen.insert(id)
     }
 
     /// Everything that waits: the session is on its way to yet another node. Second what was passed on meanwhile: it is there already.
     pub fn abandon(&mut self) -> (Vec<Held>, Vec<Held>) {
         (self.count, self.bytes) = (0, 0);
-        self.lanes.iter_mut().for_each(|lane| lane.put_in_order(self.by_id));
+        self.lanes.iter_mut().for_each(Lane::put_in_order);
         let waiting = self.lanes.iter_mut().flat_map(|lane| lane.held.drain(..));
         waiting.partition(|held| !self.seen.contains(held.append.delivery.event.id))
     }
 }
 
 impl Lane {
-    fn put_in_order(&mut self, by_id: bool) {
-        if by_id {
-            self.held.make_contiguous().sort_by_key(|held| held.append.delivery.event.id);
-        }
+    /// Ids grow in the order in which a node took its events.
+    fn put_in_order(&mut self) {
+        self.held.make_contiguous().sort_by_key(|held| held.append.delivery.event.id);
     }
 
-    fn is_free(&self) -> bool {
-        self.awaited.is_empty() && self.held.is_empty() && !self.releasing
+    /// Whether nothing goes before what waits here.
+    fn passes(&self) -> bool {
+        self.awaited.is_empty() || self.given_up
     }
 }
 
@@ -242,5 +215,125 @@ impl Recent {
             self.before = std::mem::take(&mut self.recent);
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::durable::conformance::{Owner, delivery};
+    use crate::receipt::Receipt;
+    use crate::types::QueueId;
+
+    const EPOCH: u64 = 7;
+
+    fn former() -> NodeId {
+        NodeId::new("former")
+    }
+
+    /// One lane, one node that had the session.
+    fn hold(covered: bool) -> Hold {
+        Hold::new(EPOCH, 1, &[former()], covered)
+    }
+
+    fn event(id: u128) -> Arc<Event> {
+        delivery(id, 10).event
+    }
+
+    fn keep(hold: &mut Hold, id: u128) {
+        let (sender, _) = Receipt::pending();
+        let append =
+            Append { queue: QueueId(1), delivery: delivery(id, 10), displaces: false, owner: Arc::new(Owner::default()) };
+        hold.keep(Held { append, from_elsewhere: true, sender });
+    }
+
+    fn ids(held: &[Held]) -> Vec<u128> {
+        held.iter().map(|held| held.append.delivery.event.id.0).collect()
+    }
+
+    /// What goes on, and which of it is new.
+    fn released(hold: &mut Hold) -> Vec<(u128, bool)> {
+        hold.release().iter().map(|(held, is_new)| (held.append.delivery.event.id.0, *is_new)).collect()
+    }
+
+    #[test]
+    fn what_comes_waits_for_the_former_node_and_goes_by_its_id() {
+        let mut hold = hold(false);
+        for id in [3, 1, 2] {
+            assert_eq!(hold.direct(&event(id), true), Coming::Wait);
+            keep(&mut hold, id);
+        }
+        assert_eq!(released(&mut hold), []);
+        hold.finished(&former(), 0);
+        assert!(!hold.is_over(), "they are not stored yet");
+        assert_eq!(released(&mut hold), [(1, true), (2, true), (3, true)]);
+        assert!(hold.is_over());
+        assert_eq!(hold.direct(&event(4), true), Coming::Take);
+    }
+
+    #[test]
+    fn what_comes_twice_is_taken_once() {
+        let mut hold = hold(false);
+        keep(&mut hold, 1);
+        keep(&mut hold, 1);
+        hold.finished(&former(), 0);
+        assert_eq!(released(&mut hold), [(1, true), (1, false)]);
+        assert_eq!(hold.passed_on(&event(1)), Coming::Double);
+        hold.note_stored([EventId(2)]);
+        assert_eq!(hold.direct(&event(2), true), Coming::Double);
+    }
+
+    #[test]
+    fn what_others_send_is_left_to_the_former_node_until_all_know_where_the_session_is() {
+        let mut hold = hold(true);
+        assert_eq!(hold.direct(&event(1), true), Coming::Double);
+        assert_eq!(hold.direct(&event(1), false), Coming::Wait, "what is published here has gone nowhere else");
+        assert_eq!(hold.passed_on(&event(1)), Coming::Wait);
+        hold.uncover(0);
+        assert_eq!(hold.direct(&event(1), true), Coming::Wait);
+    }
+
+    #[test]
+    fn what_could_not_be_kept_is_no_double_when_it_comes_again() {
+        let mut hold = hold(false);
+        hold.note_stored([EventId(1)]);
+        keep(&mut hold, 1);
+        keep(&mut hold, 2);
+        assert_eq!(ids(&hold.forget(&event(1))), [1], "one copy on its way is enough");
+        assert_eq!(hold.passed_on(&event(1)), Coming::Wait);
+        hold.finished(&former(), 0);
+        assert_eq!(released(&mut hold), [(2, true)]);
+    }
+
+    #[test]
+    fn whoever_waits_for_too_much_waits_for_nothing() {
+        let mut hold = hold(false);
+        for id in 0..=limits::HELD_EVENTS as u128 {
+            keep(&mut hold, id);
+        }
+        assert_eq!(hold.release().len(), limits::HELD_EVENTS + 1);
+        assert_eq!(hold.passed_on(&event(limits::HELD_EVENTS as u128)), Coming::Double, "it is taken once, still");
+        assert_eq!(hold.passed_on(&event(1_000_000)), Coming::Take);
+        assert!(!hold.is_over(), "the former node may still have some");
+    }
+
+    #[test]
+    fn a_later_claim_keeps_what_waits_and_what_is_known() {
+        let mut before = hold(false);
+        before.note_stored([EventId(1)]);
+        keep(&mut before, 1);
+        keep(&mut before, 2);
+        let mut covered = hold(true);
+        assert_eq!(ids(&covered.succeed(before)), [1, 2], "the former node has them, too");
+
+        let mut before = hold(false);
+        before.note_stored([EventId(1)]);
+        keep(&mut before, 2);
+        let mut later = hold(false);
+        assert_eq!(ids(&later.succeed(before)), []);
+        assert_eq!(later.passed_on(&event(1)), Coming::Double);
+        assert_eq!(ids(&later.abandon().0), [2]);
     }
 }

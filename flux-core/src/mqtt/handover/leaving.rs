@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::super::mailbox::{Command, Elsewhere};
 use super::super::server::Server;
 use super::super::session::Session;
+use super::hold::Held;
 use super::{Left, Passing, Searched};
-use crate::bus::Answer;
 use crate::bus::distributed::{Mark, Word};
+use crate::bus::{Answer, Append};
 use crate::durable::Operation;
 use crate::receipt::Receipt;
 use crate::types::{ClientId, Delivery, NodeId, Refusal, limits};
@@ -214,6 +215,14 @@ impl Server {
 impl Elsewhere for Server {
     fn room_changed(&self, client: &ClientId) {
         self.rooms.note(client);
+    }
+
+    fn store(&self, held: Vec<Held>) {
+        self.hand_to_store(held);
+    }
+
+    fn store_one(&self, append: Append) -> Receipt {
+        self.commit(Operation::Append(append))
     }
 
     fn pass_on(&self, client: &ClientId, to: &NodeId, delivery: Delivery, answer: Answer) {

@@ -47,8 +47,6 @@ pub struct Handovers {
     searched: Mutex<HashMap<ClientId, VecDeque<Searched>>>,
     /// Clients whose place is just being asked for.
     looked_after: Mutex<HashSet<ClientId>>,
-    /// One at a time hands to the store what waited: its order must not change.
-    releasing: Mutex<()>,
     progress: Progress,
     turns: Turns,
 }

@@ -3,6 +3,8 @@
 //! Bounded in messages and bytes. Above the high-water mark publishers wait (`poll_room`); when one has waited for the whole grace it gives up,
 //! and from then on, until the mailbox is half empty again, QoS 0 is dropped and a session that is not durable is closed rather than lose QoS ≥ 1.
 
+mod moving;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Weak;
@@ -10,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::handover::hold::{Coming, Held, Hold};
+use super::handover::hold::{Held, Hold};
 use super::settings::{MailboxLimits, QueueFull, QueueLimits};
 use crate::bus::Answer;
 use crate::bus::Append;
@@ -46,6 +48,12 @@ pub struct Mailbox {
 pub trait Elsewhere: Send + Sync {
     /// Its durable queue is full, or has room again. Must return at once.
     fn room_changed(&self, client: &ClientId);
+
+    /// Appends these to its durable queue, in order.
+    fn store(&self, held: Vec<Held>);
+
+    /// The same with one that nobody waits for yet.
+    fn store_one(&self, append: Append) -> Receipt;
 
     /// The session is node `to`'s: gives it the event, and answers once it is safe.
     fn pass_on(&self, client: &ClientId, to: &NodeId, delivery: Delivery, answer: Answer);
@@ -112,6 +120,8 @@ struct State {
     queue: Option<Queue>,
     /// While the session comes from another node.
     hold: Option<Box<Hold>>,
+    /// Somebody is just handing to the store what has come by way of `hold`: what comes now goes behind it.
+    handing_over: bool,
     /// It came from another node, some time.
     came: bool,
     /// The queue is another node's now: what comes is passed on, and its limit is for that node to keep.
@@ -233,107 +243,6 @@ impl Mailbox {
                 elsewhere.room_changed(&self.client);
             }
         }
-    }
-
-    /// The session has come from other nodes, or comes again: what these still have for it goes first.
-    pub fn begin_handover(&self, mut hold: Hold) {
-        let mut state = self.state.lock();
-        let doubles = state.hold.take().map(|before| hold.succeed(*before)).unwrap_or_default();
-        state.hold = Some(Box::new(hold));
-        state.came = true;
-        drop(state);
-        self.answer_doubles(doubles);
-    }
-
-    /// They are in the queue, or come another way.
-    fn answer_doubles(&self, doubles: Vec<Held>) {
-        for held in doubles {
-            self.entry_gone(held.append.delivery.event.weight() as u64);
-            self.metrics.handed_over.add(1);
-            // Whoever does not wait any more needs no answer.
-            _ = held.sender.send(Ok(()));
-        }
-    }
-
-    /// Asks or tells what the session's handover is about. `None`: it is over, or another began.
-    pub fn handover<T>(&self, epoch: u64, look: impl FnOnce(&mut Hold) -> T) -> Option<T> {
-        self.state.lock().hold.as_mut().filter(|hold| hold.epoch() == epoch).map(|hold| look(hold))
-    }
-
-    /// Nothing that comes twice is expected any more.
-    pub fn end_handover(&self, epoch: u64) {
-        let mut state = self.state.lock();
-        if state.hold.as_ref().is_some_and(|hold| hold.epoch() == epoch) {
-            state.hold = None;
-        }
-    }
-
-    /// What waited and is to be stored now, in order. Doubles are answered at once.
-    pub fn release(&self) -> Vec<Held> {
-        let mut doubles = Vec::new();
-        let mut state = self.state.lock();
-        let Some(hold) = &mut state.hold else { return Vec::new() };
-        let mut released = Vec::new();
-        for held in hold.release() {
-            if hold.is_new(held.append.delivery.event.id) { released.push(held) } else { doubles.push(held) }
-        }
-        drop(state);
-        let answered = !doubles.is_empty();
-        self.answer_doubles(doubles);
-        // So that the caller comes again although there is nothing to store.
-        if released.is_empty() && answered { self.release() } else { released }
-    }
-
-    /// What waited, whether it may be stored or not: the session goes on to another node.
-    pub fn abandon_handover(&self) -> Vec<Held> {
-        let hold = self.state.lock().hold.take();
-        let (held, doubles) = hold.map(|mut hold| hold.abandon()).unwrap_or_default();
-        self.answer_doubles(doubles);
-        held
-    }
-
-    /// Takes an event that another node has passed on for this session alone.
-    pub fn take_passed_on(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
-        let state = self.state.lock();
-        if !state.came {
-            // It was for the one before, which has ended.
-            return Delivered::Observed;
-        }
-        self.take_behind(state, delivery, handover)
-    }
-
-    /// Takes an event for a session that has left, so that it is passed on behind what came before; or waits if it is just coming back.
-    pub fn take_for_another(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
-        self.take_behind(self.state.lock(), delivery, handover)
-    }
-
-    /// Takes what was passed on, once it is its turn.
-    fn take_behind(&self, mut state: MutexGuard<'_, State>, delivery: Delivery, handover: &mut Handover) -> Delivered {
-        let event = &delivery.event;
-        let coming = state
-            .hold
-            .as_mut()
-            .filter(|_| delivery.qos >= QoS::AtLeastOnce)
-            .map(|hold| hold.passed_on(event.id, event.publisher.as_str(), event.weight()));
-        match coming {
-            Some(Coming::Double) => Delivered::Observed,
-            Some(Coming::Wait) => self.hold_back(&mut state, delivery, handover, false),
-            Some(Coming::Take) | None => self.take_in(state, delivery, handover),
-        }
-    }
-
-    /// Keeps an event until other nodes have passed on what goes before it. `direct`: another node has sent it here, not passed it on.
-    fn hold_back(&self, state: &mut State, delivery: Delivery, handover: &mut Handover, direct: bool) -> Delivered {
-        let mut taken = Handover { into_reserve: handover.into_reserve, ..Handover::default() };
-        let delivered = self.count_in(state, delivery, &mut taken);
-        for append in taken.appends {
-            let (sender, receipt) = Receipt::pending();
-            handover.waits.push(receipt);
-            if let Some(hold) = &mut state.hold {
-                hold.keep(Held { append, from_elsewhere: direct, sender });
-            }
-        }
-        delivered
     }
 
     /// Deliveries are kept for a connection from now on. `resume_at` is the first durable entry to send again.
@@ -557,23 +466,12 @@ impl Subscriber for Mailbox {
     }
 
     fn deliver(&self, delivery: Delivery, handover: &mut Handover) -> Delivered {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if delivery.qos == QoS::AtMostOnce || state.hold.is_none() || state.queue.is_none() {
             return self.take_in(state, delivery, handover);
         }
-        let event = &delivery.event;
-        let coming = state
-            .hold
-            .as_mut()
-            .map(|hold| hold.direct(event.id, event.publisher.as_str(), event.weight(), handover.from_elsewhere));
-        match coming {
-            Some(Coming::Double) => Delivered::Observed,
-            Some(Coming::Wait) => {
-                let direct = handover.from_elsewhere;
-                self.hold_back(&mut state, delivery, handover, direct)
-            }
-            Some(Coming::Take) | None => self.take_in(state, delivery, handover),
-        }
+        let direct = handover.from_elsewhere;
+        self.take_in_turn(state, delivery, handover, direct, |hold, event| hold.direct(event, direct))
     }
 
     fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
@@ -614,9 +512,12 @@ impl Subscriber for Mailbox {
 }
 
 impl Stored for Mailbox {
-    fn unstored(&self, weight: u64) {
+    fn unstored(&self, delivery: &Delivery) {
         self.metrics.dropped.of(DropReason::NotStored).add(1);
-        self.entry_gone(weight);
+        self.entry_gone(delivery.event.weight() as u64);
+        // Should it be tried again, it is no double.
+        let doubles = self.state.lock().hold.as_mut().map(|hold| hold.forget(&delivery.event));
+        self.answer_doubles(doubles.unwrap_or_default());
     }
 
     fn doubled(&self, weight: u64) {
@@ -631,7 +532,7 @@ impl Stored for Mailbox {
             state.entry_gone(event.weight() as u64);
             self.look_at_room(&mut state);
             // Should it come back with the session, it is no double: it was not stored here.
-            state.hold.as_mut().map(|hold| hold.forget(event.id, event.publisher.as_str()))
+            state.hold.as_mut().map(|hold| hold.forget(event))
         };
         self.answer_doubles(doubles.unwrap_or_default());
         self.metrics.handed_over.add(1);
