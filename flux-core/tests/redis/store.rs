@@ -226,6 +226,66 @@ fn while_redis_is_away_nothing_is_said_to_be_stored_and_reading_waits() {
     assert_eq!(seqs(&all(&*store, queue)), [1, 2, 3, 4]);
 }
 
+/// Until it is stored.
+fn commit_soon(store: &dyn DurableStore, operation: impl Fn() -> Operation) {
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while let Err(refusal) = wait(store.commit(transaction([operation()]))) {
+        assert!(std::time::Instant::now() < patience, "still {refusal:?}");
+    }
+}
+
+/// Seqs that were given to what was taken back are given again: a stream does not count backwards by itself.
+#[test]
+fn a_queue_goes_on_after_a_batch_whose_answer_was_lost() {
+    if !is_there() {
+        return;
+    }
+    let server = TestRedis::start();
+    let mut bench = InRedis::new(&server.url(), Copies::None);
+    bench.settings.command_timeout = std::time::Duration::from_millis(500);
+    let store = bench.open();
+    let queue = put(&*store, &ClientId::new("client"));
+    let owner = Arc::new(Owner::default());
+    for id in 1..=2 {
+        server.freeze();
+        assert_eq!(wait(store.commit(transaction([append(queue, delivery(id, 10), &owner)]))), Err(Refusal::StoreFailed));
+        // Redis stores it now, and nobody has heard of it.
+        server.thaw();
+        commit_soon(&*store, || append(queue, delivery(10 * id, 10), &owner));
+    }
+    let entries = bench.wait(store.read(queue, Seq(0), 10, usize::MAX)).unwrap();
+    let found: Vec<_> = entries.iter().map(|entry| (entry.seq, event_id(entry))).collect();
+    assert_eq!(found, [(Seq(1), EventId(10)), (Seq(2), EventId(20))]);
+    assert_eq!(owner.heard(), found);
+}
+
+/// A session has come from another node, so what comes twice is taken once; but what was given up is no double when it comes again.
+#[test]
+fn what_was_taken_back_while_a_session_moves_is_stored_when_it_comes_again() {
+    if !is_there() {
+        return;
+    }
+    let server = TestRedis::start();
+    let mut bench = InRedis::new(&server.url(), Copies::None);
+    bench.settings.command_timeout = std::time::Duration::from_millis(500);
+    let client = ClientId::new("client");
+    let queue = put(&*bench.node("n1"), &client);
+    let store = bench.node("n2");
+    assert!(bench.wait(store.claim(&client)).unwrap().session.is_some());
+    let owner = Arc::new(Owner::default());
+    assert_eq!(wait(store.commit(transaction([append(queue, delivery(1, 10), &owner)]))), Ok(()));
+    server.freeze();
+    assert_eq!(wait(store.commit(transaction([append(queue, delivery(2, 10), &owner)]))), Err(Refusal::StoreFailed));
+    // Redis stores it now, and nobody has heard of it.
+    server.thaw();
+    commit_soon(&*store, || append(queue, delivery(2, 10), &owner));
+    assert_eq!(wait(store.commit(transaction([append(queue, delivery(1, 10), &owner)]))), Ok(()), "a double");
+    let entries = bench.wait(store.read(queue, Seq(0), 10, usize::MAX)).unwrap();
+    let found: Vec<_> = entries.iter().map(|entry| (entry.seq, event_id(entry))).collect();
+    assert_eq!(found, [(Seq(1), EventId(1)), (Seq(2), EventId(2))]);
+    assert_eq!(owner.heard(), found);
+}
+
 /// Entries under way to four sessions while the primary of one of them dies: what was acknowledged is in the queue, once and in order.
 #[test]
 fn through_a_failover_nothing_that_was_acknowledged_is_lost() {

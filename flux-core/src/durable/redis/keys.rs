@@ -5,7 +5,7 @@ use crate::types::{ClientId, NodeId, TopicName};
 
 /// All of one client, in one slot.
 pub(super) fn of_client(keys: &Keys, client: &ClientId) -> [String; 6] {
-    ["session", "entries", "released", "received", "will", "moving"].map(|name| keys.key(client.as_str(), name))
+    ["session", "entries", "released", "received", "will", "brought"].map(|name| keys.key(client.as_str(), name))
 }
 
 pub(super) const ENTRIES: usize = 1;

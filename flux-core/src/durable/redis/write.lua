@@ -1,12 +1,12 @@
 -- One batch for one client: all of it, or nothing because the client is another node's.
 -- KEYS: session (hash), entries (stream), released (sorted set), received (set), will (hash),
--- moving (set: ids of events appended while the session moves)
+-- brought (sorted set: ids of events appended while the session moves, by their seq)
 -- ARGV: node, epoch (0: none was claimed), number of the batch, seconds that an owner of nothing is remembered, then operations
 -- Session: o owner, p epoch, q queue, r record, n next seq, b bytes and c number of entries,
 -- s: nodes that had it before and may still have messages for it, t and a: number and answer of the last batch
 -- Answer: -1 and the owner, where that is another node; else 1, entries in the queue, next seq, and three numbers for each append: its seq (0: nobody is owed it), seq and bytes of what it
 -- displaced (-1 and 0: it was there already)
-local session, entries, released, received, will, moving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local session, entries, released, received, will, brought = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local node, epoch, number = ARGV[1], ARGV[2], ARGV[3]
 local known = redis.call('HMGET', session, 'o', 'p', 'q', 'n', 'b', 'c', 't')
 if known[1] and (known[1] ~= node or (epoch ~= '0' and known[2] ~= epoch)) then
@@ -79,11 +79,11 @@ end
 
 -- While a session moves, events for it come from the node that has it and from those that had it.
 local function is_double(event)
-    if event == '' or redis.call('SCARD', moving) >= 65536 then
+    if event == '' or redis.call('ZCARD', brought) >= 65536 then
         return false
     end
-    local new = redis.call('SADD', moving, event) == 1
-    redis.call('EXPIRE', moving, ARGV[4])
+    local new = redis.call('ZADD', brought, 'NX', following, event) == 1
+    redis.call('EXPIRE', brought, ARGV[4])
     return not new
 end
 
@@ -100,6 +100,11 @@ while at <= #ARGV do
                 bytes, count = bytes - tonumber(entry[2][2]), count - 1
                 redis.call('XDEL', entries, entry[1])
             end
+            -- Their seqs are given again, and they may come again.
+            if redis.call('EXISTS', entries) == 1 then
+                redis.call('XSETID', entries, id(from - 1))
+            end
+            redis.call('ZREMRANGEBYSCORE', brought, from, '+inf')
             following = from
         end
         at = at + 2
@@ -142,7 +147,7 @@ while at <= #ARGV do
     elseif operation == 's' then -- queue, record
         own()
         if queue ~= ARGV[at + 1] then
-            redis.call('DEL', entries, released, received, moving)
+            redis.call('DEL', entries, released, received, brought)
             queue, following, bytes, count = ARGV[at + 1], 1, 0, 0
         end
         exists = true
@@ -150,7 +155,7 @@ while at <= #ARGV do
         at = at + 3
     elseif operation == 'x' then -- the session ends
         if exists then
-            redis.call('DEL', entries, released, received, moving)
+            redis.call('DEL', entries, released, received, brought)
             redis.call('HDEL', session, 'q', 'r', 'n', 'b', 'c', 's', 't', 'a')
             exists, queue, following, bytes, count = false, false, 1, 0, 0
         end
@@ -164,7 +169,7 @@ while at <= #ARGV do
     elseif operation == 'h' then -- no other node has messages for it any more
         if exists then
             redis.call('HDEL', session, 's')
-            redis.call('DEL', moving)
+            redis.call('DEL', brought)
         end
         at = at + 1
     elseif operation == 'w' then -- will
