@@ -221,8 +221,9 @@ impl Router {
     }
 
     fn publish_state(&self) {
-        let error = self.routes.read().lanes.iter().find_map(|lane| lane.problem.lock().clone());
         self.state.send_if_modified(|state| {
+            // Looked at in here: of two lanes that change at a time, who looks last has to be who is heard last.
+            let error = self.routes.read().lanes.iter().find_map(|lane| lane.problem.lock().clone());
             let turned = state.error.is_some() != error.is_some();
             let changed = state.error != error;
             if turned {
