@@ -88,7 +88,8 @@ async fn produce(
         }
         std::future::poll_fn(|context| store.poll_room(context)).await;
         let session = &sessions[(turn * 7 % queues) as usize];
-        let append = Append { queue: session.queue, delivery: event.clone(), displaces: false, owner: session.clone() };
+        let append =
+            Append { queue: session.queue, delivery: event.clone(), displaces: false, owed: false, owner: session.clone() };
         let operations = [Operation::Append(append)].into_iter().collect();
         window.push_back((Instant::now(), store.commit(Transaction { operations })));
         if window.len() == WINDOW

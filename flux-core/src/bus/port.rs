@@ -172,6 +172,17 @@ impl Handover {
         self.drops[reason as usize] += 1;
     }
 
+    /// What it is about was acknowledged to its publisher, as far as this node knows.
+    pub fn is_owed(&self) -> bool {
+        self.from_elsewhere && !self.may_be_lost
+    }
+
+    /// An empty one about the same event.
+    pub fn another(&self) -> Handover {
+        let Handover { from_elsewhere, into_reserve, may_be_lost, .. } = *self;
+        Handover { from_elsewhere, into_reserve, may_be_lost, ..Handover::default() }
+    }
+
     /// Adds what another handover holds.
     pub fn absorb(&mut self, other: Handover) {
         self.appends.extend(other.appends);
@@ -206,6 +217,8 @@ pub struct Append {
     pub delivery: Delivery,
     /// The queue is full and configured to lose its oldest entry for a new one.
     pub displaces: bool,
+    /// Its publisher was told that it is safe: a store that may fail for a while tries until it is, before it stores what comes later.
+    pub owed: bool,
     /// Told when the entry is stored, in the order of the queue.
     pub owner: Arc<dyn Stored>,
 }

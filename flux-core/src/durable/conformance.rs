@@ -109,7 +109,7 @@ pub fn delivery(id: u128, payload: usize) -> Delivery {
 }
 
 pub fn append(queue: QueueId, delivery: Delivery, owner: &Arc<Owner>) -> Operation {
-    Operation::Append(Append { queue, delivery, displaces: false, owner: owner.clone() })
+    Operation::Append(Append { queue, delivery, displaces: false, owed: false, owner: owner.clone() })
 }
 
 pub fn transaction(operations: impl IntoIterator<Item = Operation>) -> Transaction {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::redis::Value;
 use tokio::sync::{oneshot, watch};
@@ -83,6 +84,11 @@ impl Redis {
     /// Whether Redis answers, for watching.
     pub fn state(&self) -> watch::Receiver<RedisState> {
         self.0.0.state.subscribe()
+    }
+
+    /// Does `work` after a pause, for as long as the runtime is there that this was connected in. On whatever thread it is called.
+    pub fn later(&self, pause: Duration, work: impl FnOnce() + Send + 'static) {
+        self.0.0.later(pause, work);
     }
 
     /// Puts a command into the queue of its primary and returns at once. `reply` is answered exactly once: also, and then before this

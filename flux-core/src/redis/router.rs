@@ -3,6 +3,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::RwLock;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -32,6 +33,7 @@ pub(super) struct Router {
     pub state: watch::Sender<RedisState>,
     pub closing: Shutdown,
     pub tasks: Tasks,
+    runtime: Handle,
     /// Asks for a new look at the Cluster.
     pub stale: Notify,
     routes: RwLock<Routes>,
@@ -55,6 +57,7 @@ impl Router {
             state: watch::Sender::new(state),
             closing: Shutdown::default(),
             tasks,
+            runtime: Handle::current(),
             stale: Notify::new(),
             routes: RwLock::default(),
         })
@@ -189,6 +192,15 @@ impl Router {
         }
         drop(routes);
         self.publish_state();
+    }
+
+    /// Does `work` after a pause. On whatever thread it is called.
+    pub(super) fn later(&self, pause: Duration, work: impl FnOnce() + Send + 'static) {
+        let _here = self.runtime.enter();
+        self.tasks.spawn("redis later", async move {
+            tokio::time::sleep(pause).await;
+            work();
+        });
     }
 
     /// Before another attempt to connect: until the time is over, or sooner if Redis was away and is back.

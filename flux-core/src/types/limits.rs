@@ -242,6 +242,9 @@ pub const DRAINER_SILENCE: Duration = Duration::from_secs(5);
 /// is behind so many.
 pub const PASSED_ON_TOGETHER: usize = 16_384;
 
+/// Before a batch that a store in Redis could not write is tried again. While Redis is away it waits for that; this is for when it refuses.
+pub const STORE_RETRY: Duration = Duration::from_millis(500);
+
 /// Before what could not be passed on from there is tried again.
 pub const DRAIN_RETRY: Duration = Duration::from_millis(500);
 

@@ -11,4 +11,5 @@ mod failover;
 mod hammered;
 mod kit;
 mod many;
+mod refused;
 mod together;

@@ -7,6 +7,7 @@ use super::lane::{Step, What, content};
 use super::state::State;
 use super::store::Core;
 use crate::redis::{RedisError, Value};
+use crate::types::limits::STORE_RETRY;
 use crate::types::{ClientId, Event, NodeId, Refusal, Seq};
 
 /// The numbers of a script's answer.
@@ -59,28 +60,59 @@ impl Core {
             Ok(outcome) => outcome,
             Err(owner) => return self.moved(client, owner, steps),
         };
-        let refusal = match &outcome {
-            Outcome::Written(_) => None,
-            Outcome::Failed(refusal) => Some(*refusal),
-        };
-        // Owners first: a publisher that hears that its message is stored may look for it.
-        let mut sizes = Vec::new();
-        if let Outcome::Written(written) = &outcome {
-            announce(&steps, &written.appends, &mut sizes);
-        } else {
-            steps.iter().for_each(|step| retract(&step.what));
+        match outcome {
+            Outcome::Written(written) => self.written(client, steps, &written),
+            Outcome::Failed(refusal) => self.failed(client, steps, refusal),
         }
+    }
+
+    fn written(self: &Arc<Self>, client: &ClientId, steps: Vec<Step>, written: &Written) {
+        // Owners first: a publisher that hears that its message is stored may look for it.
+        let sizes = announce(&steps, &written.appends);
         let mut state = self.shared.state.lock();
         state.commits += 1;
-        state.failures += u64::from(matches!(outcome, Outcome::Failed(_)));
-        state.failed = matches!(outcome, Outcome::Failed(_));
-        let bytes: usize = steps.iter().map(|step| step.bytes).sum();
-        settle(&mut state, client, &steps, outcome, sizes);
+        state.failed = false;
+        settle(&mut state, client, &steps, written, sizes);
         drop(state);
+        self.done(client, steps, Ok(()));
+    }
+
+    /// What is owed to the session is tried again, before all that came later: its order must not change. The rest is refused.
+    fn failed(self: &Arc<Self>, client: &ClientId, steps: Vec<Step>, refusal: Refusal) {
+        let mut state = self.shared.state.lock();
+        state.commits += 1;
+        state.failures += 1;
+        state.failed = true;
+        // Who waits for the end does not wait for Redis.
+        let over = state.closed || refusal == Refusal::ShuttingDown;
+        let (again, refused): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|step| !over && step.is_owed());
+        let lane = state.lane(client);
+        lane.uncertain = true;
+        // Nothing goes before them.
+        lane.under_way = !again.is_empty();
+        again.into_iter().rev().for_each(|step| lane.waiting.push_front(step));
+        if lane.under_way {
+            let (core, client) = (self.clone(), client.clone());
+            self.redis.later(STORE_RETRY, move || core.try_again(&client));
+        }
+        drop(state);
+        refused.iter().for_each(|step| retract(&step.what));
+        self.done(client, refused, Err(refusal));
+    }
+
+    fn try_again(self: &Arc<Self>, client: &ClientId) {
+        let mut state = self.shared.state.lock();
+        state.lane(client).under_way = false;
+        self.go_on(state, 0, 0, std::slice::from_ref(client));
+        self.pass_on(std::slice::from_ref(client));
+    }
+
+    /// Answers steps that have left their lane, and sends what waited behind.
+    fn done(self: &Arc<Self>, client: &ClientId, steps: Vec<Step>, outcome: Result<(), Refusal>) {
+        let (count, bytes) = (steps.len(), steps.iter().map(|step| step.bytes).sum());
         let mut following = Vec::new();
-        let count = steps.len();
         for step in steps {
-            following.extend(step.commit.done(refusal.map_or(Ok(()), Err)));
+            following.extend(step.commit.done(outcome));
         }
         let mut state = self.shared.state.lock();
         let mut touched = vec![client.clone()];
@@ -103,7 +135,9 @@ impl Core {
 /// In the place of a displaced seq: the entry was there already.
 const DOUBLE: u64 = (-1_i64).cast_unsigned();
 
-fn announce(steps: &[Step], appended: &[[u64; 3]], sizes: &mut Vec<(u64, u32)>) {
+/// Answers the seqs that are new, and their bytes.
+fn announce(steps: &[Step], appended: &[[u64; 3]]) -> Vec<(u64, u32)> {
+    let mut sizes = Vec::new();
     let appends = steps.iter().filter_map(|step| if let What::Append(append) = &step.what { Some(append) } else { None });
     for (append, [seq, gone, size]) in appends.zip(appended) {
         if *gone == DOUBLE {
@@ -120,41 +154,36 @@ fn announce(steps: &[Step], appended: &[[u64; 3]], sizes: &mut Vec<(u64, u32)>) 
             append.owner.stored(Seq(*seq), append.delivery.clone());
         }
     }
+    sizes
 }
 
 /// What the lane remembers from now on.
-fn settle(state: &mut State, client: &ClientId, steps: &[Step], outcome: Outcome, sizes: Vec<(u64, u32)>) {
+fn settle(state: &mut State, client: &ClientId, steps: &[Step], written: &Written, sizes: Vec<(u64, u32)>) {
     let lane = state.lane(client);
     lane.under_way = false;
-    let (mut before, mut after, mut gone) = (0, 0, Vec::new());
-    match outcome {
-        Outcome::Written(written) => {
-            lane.known.extend(sizes);
-            for step in steps {
-                match &step.what {
-                    What::Remove(seq) | What::Release(seq) => _ = lane.known.remove(&seq.0),
-                    What::Delete | What::Clear => lane.known.clear(),
-                    What::HandedOver => lane.moving = false,
-                    _ => {}
-                }
-                if matches!(step.what, What::Delete) && step.queue.is_some() {
-                    gone.extend(step.queue);
-                    if lane.queue == step.queue {
-                        (lane.queue, lane.next) = (None, None);
-                    }
-                }
-            }
-            for [_, displaced, _] in &written.appends {
-                lane.known.remove(displaced);
-            }
-            (before, after) = (lane.count, written.count);
-            lane.count = written.count;
-            lane.uncertain = false;
-            lane.next = lane.queue.map(|_| written.next);
+    lane.known.extend(sizes);
+    let mut gone = Vec::new();
+    for step in steps {
+        match &step.what {
+            What::Remove(seq) | What::Release(seq) => _ = lane.known.remove(&seq.0),
+            What::Delete | What::Clear => lane.known.clear(),
+            What::HandedOver => lane.moving = false,
+            _ => {}
         }
-        Outcome::Failed(_) => lane.uncertain = true,
+        if matches!(step.what, What::Delete) && step.queue.is_some() {
+            gone.extend(step.queue);
+            if lane.queue == step.queue {
+                (lane.queue, lane.next) = (None, None);
+            }
+        }
     }
-    state.queued = (state.queued + after).saturating_sub(before);
+    for [_, displaced, _] in &written.appends {
+        lane.known.remove(displaced);
+    }
+    let before = std::mem::replace(&mut lane.count, written.count);
+    lane.uncertain = false;
+    lane.next = lane.queue.map(|_| written.next);
+    state.queued = (state.queued + written.count).saturating_sub(before);
     for queue in gone {
         state.queues.remove(&queue);
     }

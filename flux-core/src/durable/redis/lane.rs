@@ -19,6 +19,13 @@ pub(super) struct Step {
     pub commit: Arc<Commit>,
 }
 
+impl Step {
+    /// Nobody can be told that it failed.
+    pub(super) fn is_owed(&self) -> bool {
+        matches!(&self.what, What::Append(append) if append.owed)
+    }
+}
+
 pub(super) enum What {
     Append(Append),
     Remove(Seq),

@@ -244,8 +244,13 @@ mod tests {
 
     fn keep(hold: &mut Hold, id: u128) {
         let (sender, _) = Receipt::pending();
-        let append =
-            Append { queue: QueueId(1), delivery: delivery(id, 10), displaces: false, owner: Arc::new(Owner::default()) };
+        let append = Append {
+            queue: QueueId(1),
+            delivery: delivery(id, 10),
+            displaces: false,
+            owed: true,
+            owner: Arc::new(Owner::default()),
+        };
         hold.keep(Held { append, from_elsewhere: true, sender });
     }
 

@@ -395,7 +395,8 @@ impl Mailbox {
         queue.entries += 1;
         queue.bytes += weight;
         let displaces = is_full && full == QueueFull::DropOldest && !state.left;
-        handover.appends.push(Append { queue: queue.id, delivery, displaces, owner });
+        let owed = handover.is_owed();
+        handover.appends.push(Append { queue: queue.id, delivery, displaces, owed, owner });
         self.look_at_room(state);
         Delivered::Accepted
     }

@@ -125,7 +125,7 @@ impl Mailbox {
         if coming == Some(Coming::Double) {
             return Delivered::Observed;
         }
-        let mut taken = Handover { into_reserve: handover.into_reserve, ..Handover::default() };
+        let mut taken = handover.another();
         let delivered = self.count_in(&mut state, delivery, &mut taken);
         let Some(append) = taken.appends.pop() else { return delivered };
         if coming == Some(Coming::Wait) || busy {
