@@ -57,6 +57,8 @@ impl Server {
     #[expect(clippy::boxed_local, reason = "sessions live in boxes: taking one out would copy it")]
     pub fn let_leave(&self, session: Box<Session>) {
         let profile = session.profile.clone();
+        // Before it wants nothing any more: whoever finds it so has to know why.
+        profile.leave();
         let subscriptions = std::mem::take(&mut *profile.subscriptions.lock());
         self.metrics.subscriptions.sub(subscriptions.len() as u64);
         self.metrics.sessions.sub(1);

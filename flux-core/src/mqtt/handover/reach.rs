@@ -56,7 +56,10 @@ impl Server {
     /// As if it came to its subscriptions here. `None`: the session is not here.
     fn give_directly(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Option<Receipt> {
         let profile = self.profile_here(client).filter(|profile| !profile.has_left())?;
-        let Some(delivery) = delivery(&profile.subscriptions.lock(), client, event, group) else { return Some(Receipt::SAFE) };
+        let Some(delivery) = delivery(&profile.subscriptions.lock(), client, event, group) else {
+            // It may have left just now, and taken along what it wanted.
+            return (!profile.has_left()).then_some(Receipt::SAFE);
+        };
         let mut handover = Handover::default();
         let taken = profile.mailbox.deliver(delivery, &mut handover);
         handover.note(taken, &(profile.mailbox.clone() as _));
@@ -225,13 +228,14 @@ impl Server {
     fn look_here(&self, client: &ClientId, event: &Arc<Event>, group: Option<&Arc<Subscription>>) -> Here {
         let raw =
             || Delivery { event: event.clone(), qos: event.qos, retain: event.retain, identifiers: None, shared: group.cloned() };
-        match self.profile_here(client) {
-            Some(profile) if profile.has_left() => return Here::Left(profile.mailbox.clone(), raw()),
-            Some(profile) => {
-                let delivery = delivery(&profile.subscriptions.lock(), client, event, group);
-                return delivery.map_or(Here::Unwanted, |delivery| Here::Session(profile.mailbox.clone(), delivery));
-            }
-            None => {}
+        if let Some(profile) = self.profile_here(client) {
+            let wanted = delivery(&profile.subscriptions.lock(), client, event, group);
+            // Asked afterwards: when it leaves it takes along what it wanted.
+            return match wanted {
+                _ if profile.has_left() => Here::Left(profile.mailbox.clone(), raw()),
+                Some(delivery) => Here::Session(profile.mailbox.clone(), delivery),
+                None => Here::Unwanted,
+            };
         }
         match self.handovers.left.lock().get(client) {
             Some(Left { passing: Passing::Mailbox(mailbox), .. }) => Here::Left(mailbox.clone(), raw()),
