@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use support::{Redis, Server, Tool};
 
@@ -69,6 +70,28 @@ fn each_setting_that_breaks_the_promise_is_a_row_with_what_to_set() {
     let (_server, tool) = start(&redis, &[]);
     assert_eq!(rows(&tool)["redis_appendfsync"], "warning");
     assert_eq!(tool.ok("doctor --columns check,status --no-headers").matches("redis").count(), 5, "a warning is no failure");
+}
+
+#[test]
+fn the_status_says_that_the_bus_is_cut_off_when_redis_is_gone() {
+    if !Redis::is_there() {
+        return;
+    }
+    let mut redis = Redis::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let (_server, tool) = start(&redis, &[]);
+    let well = tool.run("cluster status -o table");
+    assert_eq!(well.code, Some(0), "{}", well.out);
+    assert!(well.out.contains("BUS hybrid ok") && well.out.contains("in Redis"), "{}", well.out);
+
+    redis.kill();
+    // It notices within a heartbeat, and the alarm follows.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut gone = tool.run("cluster status -o table");
+    while !(gone.out.contains("CUT OFF") && gone.code == Some(6)) {
+        assert!(Instant::now() < deadline, "{:?}: {}", gone.code, gone.out);
+        gone = tool.run("cluster status -o table");
+    }
+    assert!(gone.out.contains("UNHEALTHY") && gone.out.contains("hint: start Redis"), "{}", gone.out);
 }
 
 #[test]

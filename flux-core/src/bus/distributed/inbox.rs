@@ -180,6 +180,8 @@ impl Unsettled {
 
 /// Waits until a batch is safe. What cannot be stored is tried again: its publisher was told that it is safe. `false`: the node stops.
 async fn store(core: &Core, mut receipts: Vec<Receipt>, batch: &[u8], memory: &mut ReadMemory) -> bool {
+    // At once the first time: many batches may have failed together, and the one before has just been waited for.
+    let mut pause = Duration::ZERO;
     loop {
         match Receipt::all(receipts).await {
             // A queue that is full is full: that was counted.
@@ -188,7 +190,7 @@ async fn store(core: &Core, mut receipts: Vec<Receipt>, batch: &[u8], memory: &m
             Err(problem) => tracing::warn!(%problem, "events from another node cannot be stored: trying again"),
         }
         tokio::select! {
-            () = tokio::time::sleep(RETRY) => {}
+            () = tokio::time::sleep(std::mem::replace(&mut pause, RETRY)) => {}
             () = core.closing.requested() => return false,
         }
         receipts = core.arrive(batch, memory, true).receipts;
