@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
@@ -20,6 +21,9 @@ pub const STREAM: u32 = 0;
 /// Its reader looks at least so often whether it is to end.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How often it looks again before it sleeps: to wake it costs the publisher more than a message does.
+const LOOKS: u32 = 64;
+
 /// Reading ends when nothing has come for so long.
 const QUIET: u64 = 2_000_000_000;
 
@@ -29,6 +33,8 @@ const SECOND: u64 = 1_000_000_000;
 pub struct Mailbox {
     id: SubscriberId,
     waiting: Mutex<Waiting>,
+    /// There is something, for who looks without taking the lock.
+    any: AtomicBool,
     came: Condvar,
 }
 
@@ -36,6 +42,8 @@ pub struct Mailbox {
 struct Waiting {
     deliveries: Vec<Delivery>,
     publishers: Vec<Waker>,
+    /// The reader has to be woken.
+    asleep: bool,
     /// What was sent, told at the end.
     expected: Option<Sent>,
 }
@@ -64,10 +72,19 @@ impl Mailbox {
 
     /// What has come, exchanged for an empty list; waits a moment when nothing has.
     fn take(&self, emptied: Vec<Delivery>) -> (Vec<Delivery>, Option<Sent>) {
+        for _ in 0..LOOKS {
+            if self.any.load(Ordering::Relaxed) {
+                break;
+            }
+            std::thread::yield_now();
+        }
         let mut waiting = self.lock();
         if waiting.deliveries.is_empty() {
+            waiting.asleep = true;
             waiting = self.came.wait_timeout(waiting, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            waiting.asleep = false;
         }
+        self.any.store(false, Ordering::Relaxed);
         waiting.publishers.drain(..).for_each(Waker::wake);
         (std::mem::replace(&mut waiting.deliveries, emptied), waiting.expected.clone().filter(|_| waiting.deliveries.is_empty()))
     }
@@ -89,8 +106,10 @@ impl Subscriber for Mailbox {
             return Delivered::Dropped(DropReason::SlowSubscriber);
         }
         waiting.deliveries.push(delivery);
+        self.any.store(true, Ordering::Relaxed);
+        let asleep = waiting.asleep;
         drop(waiting);
-        if length == 0 {
+        if length == 0 && asleep {
             self.came.notify_one();
         }
         if length >= MAILBOX_MARK { Delivered::Pressed } else { Delivered::Accepted }
@@ -111,7 +130,9 @@ impl Subscriber for Mailbox {
 impl Reading {
     /// Before anything is sent; `times` come when the run begins.
     pub fn start(expecting: Expecting, times: std::sync::mpsc::Receiver<Times>) -> std::io::Result<Self> {
-        let mailbox = Arc::new(Mailbox { id: SubscriberId::unique(), waiting: Mutex::default(), came: Condvar::new() });
+        let mailbox =
+            Mailbox { id: SubscriberId::unique(), waiting: Mutex::default(), any: AtomicBool::new(false), came: Condvar::new() };
+        let mailbox = Arc::new(mailbox);
         let read = Arc::clone(&mailbox);
         let reader = std::thread::Builder::new().name("reader".to_owned()).spawn(move || match times.recv() {
             Ok(times) => Reader::new(expecting, times).read(&read),

@@ -9,7 +9,7 @@ use super::super::handover::hold::{Coming, Held, Hold};
 use super::{Mailbox, State};
 use crate::bus::{Delivered, Handover};
 use crate::receipt::Receipt;
-use crate::types::{Delivery, Event, QoS};
+use crate::types::{Delivery, Event, QoS, Refusal};
 
 impl Mailbox {
     /// The session has come from other nodes, or comes again: what these still have for it goes first.
@@ -142,9 +142,9 @@ impl Mailbox {
         }
         state.handing_over = true;
         drop(state);
-        if let Some(elsewhere) = self.elsewhere.as_ref().and_then(Weak::upgrade) {
-            handover.waits.push(elsewhere.store_one(append));
-        }
+        let elsewhere = self.elsewhere.as_ref().and_then(Weak::upgrade);
+        let ended = || Receipt::refused(Refusal::ShuttingDown);
+        handover.waits.push(elsewhere.map_or_else(ended, |elsewhere| elsewhere.store_one(append)));
         self.hand_over();
         delivered
     }
