@@ -167,9 +167,10 @@ pub enum Operation {
     DeleteWill {
         client: ClientId,
     },
-    /// No node that had the session before has messages for it any more.
+    /// No node that had the session before the claim of this epoch has messages for it any more. Nothing where it was claimed again.
     HandedOver {
         queue: QueueId,
+        epoch: u64,
     },
     PutRetained {
         event: Arc<Event>,

@@ -124,6 +124,29 @@ fn a_node_that_claims_a_client_gets_all_of_it_and_the_old_one_writes_no_more() {
     assert_eq!(wait(new.commit(transaction([Operation::Remove { queue, seq: Seq(2) }]))), Err(Refusal::Moved));
 }
 
+/// A session goes away and comes back before all of the first way is over: who has seen to that must not end the second one.
+#[test]
+fn that_a_session_is_handed_over_is_said_of_one_claim() {
+    if !is_there() {
+        return;
+    }
+    let server = TestRedis::start();
+    let bench = InRedis::new(&server.url(), Copies::None);
+    let (one, other) = (bench.node("n1"), bench.node("n2"));
+    let client = ClientId::new("client");
+    let queue = put(&*one, &client);
+    let claim = |store: &dyn DurableStore| bench.wait(store.claim(&client)).unwrap().session.unwrap().epoch;
+    let sources = |store: &dyn DurableStore| bench.wait(store.whereabouts(&client)).unwrap().unwrap().sources;
+    let first = claim(&*other);
+    claim(&*one);
+    let last = claim(&*other);
+    assert_eq!(sources(&*other), [NodeId::new("n1")]);
+    commit(&*other, [Operation::HandedOver { queue, epoch: first }]);
+    assert_eq!(sources(&*other), [NodeId::new("n1")], "it may still have messages from the second time");
+    commit(&*other, [Operation::HandedOver { queue, epoch: last }]);
+    assert_eq!(sources(&*other), []);
+}
+
 #[test]
 fn what_a_dead_node_had_is_adopted_once() {
     if !is_there() {

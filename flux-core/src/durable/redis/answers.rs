@@ -167,7 +167,7 @@ fn settle(state: &mut State, client: &ClientId, steps: &[Step], written: &Writte
         match &step.what {
             What::Remove(seq) | What::Release(seq) => _ = lane.known.remove(&seq.0),
             What::Delete | What::Clear => lane.known.clear(),
-            What::HandedOver => lane.moving = false,
+            What::HandedOver(epoch) => lane.moving &= *epoch != lane.epoch,
             _ => {}
         }
         if matches!(step.what, What::Delete) && step.queue.is_some() {

@@ -37,7 +37,8 @@ pub(super) enum What {
     Clear,
     PutWill(Box<[u8]>),
     DeleteWill,
-    HandedOver,
+    /// Before the claim of this epoch.
+    HandedOver(u64),
 }
 
 /// The steps of one client: those that wait, and at most one batch under way.
@@ -154,7 +155,7 @@ impl Lane {
             What::Clear => command.arg("c"),
             What::PutWill(record) => command.arg("w").bytes(record),
             What::DeleteWill => command.arg("v"),
-            What::HandedOver => command.arg("h"),
+            What::HandedOver(epoch) => command.arg("h").arg(*epoch),
         }
     }
 

@@ -184,7 +184,7 @@ fn step_of(operation: Operation, state: &State) -> Option<(ClientId, Option<Queu
         Operation::ForgetReceived { queue, packet_id } => (queue, What::Forget(packet_id)),
         Operation::DeleteSession { queue } => (queue, What::Delete),
         Operation::ClearQueue { queue } => (queue, What::Clear),
-        Operation::HandedOver { queue } => (queue, What::HandedOver),
+        Operation::HandedOver { queue, epoch } => (queue, What::HandedOver(epoch)),
         Operation::PutRetained { .. } | Operation::DeleteRetained { .. } => return None,
     };
     Some((state.queues.get(&queue)?.clone(), Some(queue), what))

@@ -166,12 +166,12 @@ while at <= #ARGV do
             bytes, count = 0, 0
         end
         at = at + 1
-    elseif operation == 'h' then -- no other node has messages for it any more
-        if exists then
+    elseif operation == 'h' then -- epoch: no other node has messages any more from before that claim
+        if exists and known[2] == ARGV[at + 1] then
             redis.call('HDEL', session, 's')
             redis.call('DEL', brought)
         end
-        at = at + 1
+        at = at + 2
     elseif operation == 'w' then -- will
         own()
         redis.call('HSET', will, 'r', ARGV[at + 1])

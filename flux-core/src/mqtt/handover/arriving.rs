@@ -229,13 +229,21 @@ impl Server {
                 arriving.remove(&client);
             }
         }
-        let turn = self.handovers.turn().await;
-        let handed_over = self.commit(Operation::HandedOver { queue }).await;
-        drop(turn);
-        // Refused if it has moved on: then its next node sees to the rest.
-        if handed_over.is_ok() {
-            self.store.relist(&client);
-            self.store.unlist(&client, &sources);
+        // Where it has moved on, its next node sees to the rest, or this one once more.
+        while mailbox.handover(epoch, |_| ()).is_some() {
+            let turn = self.handovers.turn().await;
+            let handed_over = self.commit(Operation::HandedOver { queue, epoch }).await;
+            drop(turn);
+            match handed_over {
+                Ok(()) => {
+                    self.store.relist(&client);
+                    self.store.unlist(&client, &sources);
+                    break;
+                }
+                Err(Refusal::Moved) => break,
+                // Nobody could forget a node that is gone while one session names it.
+                Err(_) => tokio::time::sleep(limits::DRAIN_RETRY).await,
+            }
         }
         tokio::time::sleep(limits::HANDOVER_LINGER).await;
         mailbox.end_handover(epoch);
