@@ -13,3 +13,4 @@ mod kit;
 mod many;
 mod refused;
 mod together;
+mod twice;

@@ -9,7 +9,7 @@ use super::scripts::Scripts;
 use crate::bus::Append;
 use crate::redis::{Command, Keys};
 use crate::types::limits::{COMMIT_BATCH, COMMIT_FRAME_BYTES, FORMER_OWNER_LIFE};
-use crate::types::{ClientId, Event, NodeId, QueueId, Seq};
+use crate::types::{ClientId, Delivery, Event, NodeId, QoS, QueueId, Seq};
 
 /// What is to be done for one client, and whose transaction asked for it.
 pub(super) struct Step {
@@ -142,9 +142,10 @@ impl Lane {
             What::Append(append) => {
                 let mut body = Vec::with_capacity(step.bytes);
                 encode_delivery(&append.delivery, &mut body);
-                let id = append.delivery.event.id.0.to_be_bytes();
-                let id: &[u8] = if self.moving { &id } else { &[] };
-                command.arg("a").arg(content(&append.delivery.event)).arg(u8::from(append.displaces)).bytes(&body).bytes(id)
+                // What comes from an inbox may come from there once more, should this node die before it is taken out.
+                let may_come_twice = self.moving || append.owed && append.delivery.qos == QoS::ExactlyOnce;
+                let copy = if may_come_twice { copy_of(&append.delivery) } else { Vec::new() };
+                command.arg("a").arg(content(&append.delivery.event)).arg(u8::from(append.displaces)).bytes(&body).bytes(&copy)
             }
             What::Remove(seq) => self.sized(command.arg("d"), *seq),
             What::Release(seq) => self.sized(command.arg("l"), *seq),
@@ -163,6 +164,15 @@ impl Lane {
         let size = self.known.get(&seq.0).map_or_else(String::new, u32::to_string);
         command.arg(seq.0).arg(size)
     }
+}
+
+/// By what a copy of an event is known again: a session gets one for itself, and one for each shared group that chooses it.
+fn copy_of(delivery: &Delivery) -> Vec<u8> {
+    let mut copy = delivery.event.id.0.to_be_bytes().to_vec();
+    if let Some(group) = &delivery.shared {
+        copy.extend(xxhash_rust::xxh3::xxh3_64(group.to_string().as_bytes()).to_be_bytes());
+    }
+    copy
 }
 
 /// Bytes of an event without what this build of the server adds to each.

@@ -1,6 +1,6 @@
 -- One batch for one client: all of it, or nothing because the client is another node's.
 -- KEYS: session (hash), entries (stream), released (sorted set), received (set), will (hash),
--- brought (sorted set: ids of events appended while the session moves, by their seq)
+-- brought (sorted set: ids of events that may come twice, by their seq)
 -- ARGV: node, epoch (0: none was claimed), number of the batch, seconds that an owner of nothing is remembered, then operations
 -- Session: o owner, p epoch, q queue, r record, n next seq, b bytes and c number of entries,
 -- s: nodes that had it before and may still have messages for it, t and a: number and answer of the last batch
@@ -77,14 +77,21 @@ local function take(seq, size)
     return gone
 end
 
--- While a session moves, events for it come from the node that has it and from those that had it.
+-- While a session moves, events for it come from the node that has it and from those that had it. Of one that stays those of QoS 2 are
+-- known again that its node had stored when it died, and had not taken out of its inbox: only the last can be such.
 local function is_double(event)
-    if event == '' or redis.call('ZCARD', brought) >= 65536 then
+    if event == '' then
         return false
     end
-    local new = redis.call('ZADD', brought, 'NX', following, event) == 1
+    if redis.call('ZADD', brought, 'NX', following, event) == 0 then
+        return true
+    end
     redis.call('EXPIRE', brought, ARGV[4])
-    return not new
+    local known_again = redis.call('ZCARD', brought)
+    if known_again > 65536 or (known_again > 4096 and redis.call('HEXISTS', session, 's') == 0) then
+        redis.call('ZREMRANGEBYRANK', brought, 0, math.floor(known_again / 2))
+    end
+    return false
 end
 
 local at = 5
@@ -108,7 +115,7 @@ while at <= #ARGV do
             following = from
         end
         at = at + 2
-    elseif operation == 'a' then -- bytes, displaces, delivery, id of the event where it may come from several nodes
+    elseif operation == 'a' then -- bytes, displaces, delivery, id of the copy where it may come twice
         local seq, gone, size = 0, 0, 0
         if exists and is_double(ARGV[at + 4]) then
             gone = -1
@@ -169,7 +176,8 @@ while at <= #ARGV do
     elseif operation == 'h' then -- epoch: no other node has messages any more from before that claim
         if exists and known[2] == ARGV[at + 1] then
             redis.call('HDEL', session, 's')
-            redis.call('DEL', brought)
+            -- What came last may still be in an inbox.
+            redis.call('ZREMRANGEBYRANK', brought, 0, -257)
         end
         at = at + 2
     elseif operation == 'w' then -- will
