@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use crate::kit::{Cluster, Receiver, number};
+use crate::kit::{Cluster, Receiver, count_up, number};
 use crate::wire::encode::{PUBACK, PUBCOMP, PUBREC};
 use crate::wire::{Connect, Packet, Publish};
 
@@ -25,17 +25,9 @@ async fn hammered<R>(cluster: Cluster<R>, qos: u8, publishers: usize) {
     let mut hammering = JoinSet::new();
     let mut readers = JoinSet::new();
     for index in 0..publishers {
-        let mut publisher = cluster.connect(index % 2, Connect::v5(&format!("publisher-{index}"))).await;
-        let stop = stop.clone();
-        hammering.spawn(async move {
-            let mut sent = 0;
-            while !stop.load(Ordering::Relaxed) {
-                let message = Publish::new(&format!("hammer/{index}"), sent.to_string()).qos(qos);
-                assert!(publisher.publish(message).await < 0x80, "{sent} of {index} is taken");
-                sent += 1;
-            }
-            (index, sent)
-        });
+        let publisher = cluster.connect(index % 2, Connect::v5(&format!("publisher-{index}"))).await;
+        let counting = count_up(publisher, format!("hammer/{index}"), qos, stop.clone());
+        hammering.spawn(async move { (index, counting.await) });
     }
     for other in others {
         readers.spawn(async move {

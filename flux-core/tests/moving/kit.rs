@@ -1,5 +1,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flux_core::testing::TestNode;
@@ -182,6 +184,22 @@ pub async fn until(mut yes: impl FnMut() -> bool) -> bool {
 
 pub fn number(publish: &Publish) -> u32 {
     publish.text().parse().expect("a number")
+}
+
+pub async fn publish(publisher: &mut Client, topic: &str, message: u32) {
+    let code = publisher.publish(Publish::new(topic, message.to_string()).qos(1)).await;
+    assert_eq!(code, 0, "{message} to {topic} is taken");
+}
+
+/// Publishes one number after the other, each once the one before was taken, and says how many.
+pub async fn count_up(mut publisher: Client, topic: String, qos: u8, enough: Arc<AtomicBool>) -> u32 {
+    let mut sent = 0;
+    while !enough.load(Ordering::Relaxed) {
+        let code = publisher.publish(Publish::new(&topic, sent.to_string()).qos(qos)).await;
+        assert!(code < 0x80, "{sent} to {topic} is taken");
+        sent += 1;
+    }
+    sent
 }
 
 /// Receives until it has each number below `count`, in order for the first time each.

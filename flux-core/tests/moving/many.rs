@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::kit::{Cluster, all_that_waits, gets_all, number, until};
+use crate::kit::{Cluster, all_that_waits, gets_all, number, publish, until};
 use crate::wire::encode::Filter;
-use crate::wire::{Client, Connect, Publish};
+use crate::wire::{Client, Connect};
 
 /// Clients that connect at the same time, so that the crowd is there soon.
 const TOGETHER: usize = 64;
@@ -44,11 +44,6 @@ async fn crowd(cluster: &Cluster, count: usize) -> Vec<Client> {
         });
     }
     coming.join_all().await.into_iter().flatten().collect()
-}
-
-async fn publish(publisher: &mut Client, topic: &str, message: u32) {
-    let code = publisher.publish(Publish::new(topic, message.to_string()).qos(1)).await;
-    assert_eq!(code, 0, "{message} to {topic} is taken");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

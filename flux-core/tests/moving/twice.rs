@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use crate::kit::{Cluster, Receiver, number};
+use crate::kit::{Cluster, Receiver, count_up, number};
 use crate::wire::{Connect, Publish};
 
 const PUBLISHERS: usize = 4;
@@ -20,17 +20,9 @@ async fn every_number_arrives_exactly_once_though_the_node_of_the_session_is_kil
     let stop = Arc::new(AtomicBool::new(false));
     let mut publishing = JoinSet::new();
     for index in 0..PUBLISHERS {
-        let mut publisher = cluster.connect(1, Connect::v5(&format!("publisher-{index}"))).await;
-        let stop = stop.clone();
-        publishing.spawn(async move {
-            let mut sent = 0;
-            while !stop.load(Ordering::Relaxed) {
-                let message = Publish::new(&format!("count/{index}"), sent.to_string()).qos(2);
-                assert!(publisher.publish(message).await < 0x80, "{sent} of {index} is taken");
-                sent += 1;
-            }
-            (index, sent)
-        });
+        let publisher = cluster.connect(1, Connect::v5(&format!("publisher-{index}"))).await;
+        let counting = count_up(publisher, format!("count/{index}"), 2, stop.clone());
+        publishing.spawn(async move { (index, counting.await) });
     }
     let (mut receiver, mut got) = (Receiver::default(), vec![Vec::new(); PUBLISHERS]);
     let note = |got: &mut Vec<Vec<u32>>, publish: &Publish| {

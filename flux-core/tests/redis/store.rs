@@ -10,7 +10,7 @@ use flux_core::durable::{DurableStore, Entry, EntryState, Operation, RedisStore}
 use flux_core::lifecycle::Tasks;
 use flux_core::redis::{Copies, Keys, Redis, RedisSettings};
 use flux_core::testing::redis::{TestCluster, TestRedis, is_there};
-use flux_core::types::{ClientId, EventId, NodeId, Refusal, Seq};
+use flux_core::types::{ClientId, EventId, NodeId, QueueId, Refusal, Seq};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::kit::settings;
@@ -38,6 +38,12 @@ impl InRedis {
 
     fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// All that waits in a queue.
+    fn found(&self, store: &dyn DurableStore, queue: QueueId) -> Vec<(Seq, EventId)> {
+        let entries = self.wait(store.read(queue, Seq(0), usize::MAX, usize::MAX)).unwrap();
+        entries.iter().map(|entry| (entry.seq, event_id(entry))).collect()
     }
 }
 
@@ -71,7 +77,7 @@ fn the_store_in_a_redis_cluster_does_what_every_store_does_and_replicates() {
     }
 }
 
-fn put(store: &dyn DurableStore, client: &ClientId) -> flux_core::types::QueueId {
+fn put(store: &dyn DurableStore, client: &ClientId) -> QueueId {
     let queue = store.new_queue();
     commit(store, [Operation::PutSession { queue, client: client.clone(), record: b"session".as_slice().into() }]);
     queue
@@ -276,8 +282,7 @@ fn a_queue_goes_on_after_a_batch_whose_answer_was_lost() {
         server.thaw();
         commit_soon(&*store, || append(queue, delivery(10 * id, 10), &owner));
     }
-    let entries = bench.wait(store.read(queue, Seq(0), 10, usize::MAX)).unwrap();
-    let found: Vec<_> = entries.iter().map(|entry| (entry.seq, event_id(entry))).collect();
+    let found = bench.found(&*store, queue);
     assert_eq!(found, [(Seq(1), EventId(10)), (Seq(2), EventId(20))]);
     assert_eq!(owner.heard(), found);
 }
@@ -303,8 +308,7 @@ fn what_was_taken_back_while_a_session_moves_is_stored_when_it_comes_again() {
     server.thaw();
     commit_soon(&*store, || append(queue, delivery(2, 10), &owner));
     assert_eq!(wait(store.commit(transaction([append(queue, delivery(1, 10), &owner)]))), Ok(()), "a double");
-    let entries = bench.wait(store.read(queue, Seq(0), 10, usize::MAX)).unwrap();
-    let found: Vec<_> = entries.iter().map(|entry| (entry.seq, event_id(entry))).collect();
+    let found = bench.found(&*store, queue);
     assert_eq!(found, [(Seq(1), EventId(1)), (Seq(2), EventId(2))]);
     assert_eq!(owner.heard(), found);
 }
@@ -342,8 +346,7 @@ fn through_a_failover_nothing_that_was_acknowledged_is_lost() {
     }
     assert!(acknowledged.len() > 2_000, "only {} were acknowledged", acknowledged.len());
     for (which, queue) in queues.iter().enumerate() {
-        let entries = bench.wait(store.read(*queue, Seq(0), usize::MAX, usize::MAX)).unwrap();
-        let found: Vec<_> = entries.iter().map(|entry| (entry.seq, event_id(entry))).collect();
+        let found = bench.found(&*store, *queue);
         assert_eq!(found, owners[which].heard(), "what was announced is what is there");
         let ids: Vec<u128> = found.iter().map(|(_, id)| id.0).collect();
         assert!(ids.is_sorted_by(|earlier, later| earlier < later), "once and in order");

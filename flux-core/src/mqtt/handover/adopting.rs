@@ -10,7 +10,7 @@ use super::{Left, Passing, Subscriptions};
 use crate::bus::distributed::Adopted;
 use crate::bus::{Delivered, EventBus, Handover, MemoryBus, Subscriber};
 use crate::durable::{StoreError, Whereabouts};
-use crate::types::{ClientId, Delivery, DropReason, NodeId, QoS, SubscriberId, Timestamp, limits};
+use crate::types::{ClientId, Delivery, DropReason, NodeId, QoS, SubscriberId, limits};
 
 /// Passes events on to a session, wherever it is.
 pub struct Forwarder {
@@ -126,10 +126,8 @@ impl Server {
             }
             return Ok(());
         }
-        let stored = self.last_stored(&claimed, self.has_kept(client)).await;
-        match self.take_in(client, claimed, Timestamp::now()) {
+        match self.bring_in(client, claimed, self.has_kept(client)).await {
             Some(session) => {
-                self.note_stored(&session, stored);
                 tracing::debug!(client_id = %client, node = %dead, "a session was taken over from a node that is gone");
                 if let Some(at) = session.due_at() {
                     self.deadlines.add(at, client.clone());

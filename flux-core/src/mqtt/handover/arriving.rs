@@ -59,11 +59,7 @@ impl Server {
                 return Err(Refusal::StoreFailed);
             }
         };
-        let stored = self.last_stored(&claimed, returning.is_some()).await;
-        let taken = self.take_in(client, claimed, Timestamp::now());
-        if let Some(session) = &taken {
-            self.note_stored(session, stored);
-        }
+        let taken = self.bring_in(client, claimed, returning.is_some()).await;
         if taken.is_none()
             && let Some(left) = self.handovers.left.lock().remove(client)
         {
@@ -76,9 +72,18 @@ impl Server {
         Ok(taken)
     }
 
+    /// Takes in what was claimed, and what of it was stored before. `kept`: what comes to this node for the session is still passed on.
+    pub(super) async fn bring_in(self: &Arc<Self>, client: &ClientId, claimed: Claimed, kept: bool) -> Option<Box<Session>> {
+        let stored = self.last_stored(&claimed, kept).await;
+        let session = self.take_in(client, claimed, Timestamp::now())?;
+        // In time: nothing that waits goes before other nodes have said that they have passed on everything.
+        session.mailbox().handover(session.profile.epoch(), |hold| hold.note_stored(stored));
+        Some(session)
+    }
+
     /// What came to this node before its claim, the former node may have had as well, and stored: the last events of a session that comes
     /// back before the others, or this node (`kept`), were done with it.
-    pub(super) async fn last_stored(&self, claimed: &Claimed, kept: bool) -> Vec<EventId> {
+    async fn last_stored(&self, claimed: &Claimed, kept: bool) -> Vec<EventId> {
         let comes_back = |found: &&RecoveredSession| (kept || found.returns) && found.entries > 0;
         let Some(found) = claimed.session.as_ref().filter(comes_back) else { return Vec::new() };
         let from = Seq(found.next.0.saturating_sub(limits::RETURN_KNOWN as u64).max(found.first.0));
@@ -97,13 +102,8 @@ impl Server {
         self.handovers.left.lock().contains_key(client)
     }
 
-    /// In time: nothing that waits goes before other nodes have said that they have passed on everything.
-    pub(super) fn note_stored(&self, session: &Session, ids: Vec<EventId>) {
-        session.mailbox().handover(session.profile.epoch(), |hold| hold.note_stored(ids));
-    }
-
     /// Takes in what was claimed, and publishes the will of a connection that has ended with it.
-    pub(super) fn take_in(self: &Arc<Self>, client: &ClientId, claimed: Claimed, now: Timestamp) -> Option<Box<Session>> {
+    fn take_in(self: &Arc<Self>, client: &ClientId, claimed: Claimed, now: Timestamp) -> Option<Box<Session>> {
         let will = claimed.will.as_deref().map(WillRecord::decode).transpose();
         let will =
             will.inspect_err(|problem| tracing::error!(client_id = %client, %problem, "a stored will does not read")).ok()?;
@@ -272,9 +272,7 @@ impl Server {
         }
         // What was passed on before is not taken in yet.
         self.spawn_handover("session arriving", async move {
-            while server.is_searched(&client) {
-                tokio::time::sleep(limits::HANDOVER_LOOK).await;
-            }
+            server.until_found(&client).await;
             server.finish(&client, &from, lane, epoch);
         });
     }

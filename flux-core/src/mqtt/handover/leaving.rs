@@ -139,9 +139,7 @@ impl Server {
         let (sender, receipt) = Receipt::pending();
         let (server, member, client) = (self.clone(), member.clone(), client.clone());
         self.spawn_handover("session leaving", async move {
-            while server.is_searched(&client) {
-                tokio::time::sleep(limits::HANDOVER_LOOK).await;
-            }
+            server.until_found(&client).await;
             // Whoever does not wait any more needs no answer.
             _ = sender.send(member.mark(&client, &to, &echo).await);
         });

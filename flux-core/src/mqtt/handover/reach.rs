@@ -243,6 +243,13 @@ impl Server {
         }
     }
 
+    /// Until nothing waits for the client's session to be found.
+    pub(super) async fn until_found(&self, client: &ClientId) {
+        while self.is_searched(client) {
+            tokio::time::sleep(limits::HANDOVER_LOOK).await;
+        }
+    }
+
     pub(super) fn is_searched(&self, client: &ClientId) -> bool {
         self.handovers.searched.lock().contains_key(client)
     }

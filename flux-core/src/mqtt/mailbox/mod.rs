@@ -515,10 +515,7 @@ impl Subscriber for Mailbox {
 impl Stored for Mailbox {
     fn unstored(&self, delivery: &Delivery) {
         self.metrics.dropped.of(DropReason::NotStored).add(1);
-        self.entry_gone(delivery.event.weight() as u64);
-        // Should it be tried again, it is no double.
-        let doubles = self.state.lock().hold.as_mut().map(|hold| hold.forget(&delivery.event));
-        self.answer_doubles(doubles.unwrap_or_default());
+        self.not_kept(&delivery.event);
     }
 
     fn doubled(&self, weight: u64) {
@@ -527,15 +524,7 @@ impl Stored for Mailbox {
     }
 
     fn moved(&self, to: &NodeId, delivery: Delivery, answer: Answer) {
-        let doubles = {
-            let mut state = self.state.lock();
-            let event = &delivery.event;
-            state.entry_gone(event.weight() as u64);
-            self.look_at_room(&mut state);
-            // Should it come back with the session, it is no double: it was not stored here.
-            state.hold.as_mut().map(|hold| hold.forget(event))
-        };
-        self.answer_doubles(doubles.unwrap_or_default());
+        self.not_kept(&delivery.event);
         self.metrics.handed_over.add(1);
         match self.elsewhere.as_ref().and_then(Weak::upgrade) {
             Some(elsewhere) => elsewhere.pass_on(&self.client, to, delivery, answer),

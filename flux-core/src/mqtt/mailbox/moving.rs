@@ -32,6 +32,17 @@ impl Mailbox {
         }
     }
 
+    /// It was taken and is not in the queue. Should it come again, tried once more or back with the session, it is no double.
+    pub(super) fn not_kept(&self, event: &Event) {
+        let doubles = {
+            let mut state = self.state.lock();
+            state.entry_gone(event.weight() as u64);
+            self.look_at_room(&mut state);
+            state.hold.as_mut().map(|hold| hold.forget(event))
+        };
+        self.answer_doubles(doubles.unwrap_or_default());
+    }
+
     /// Asks or tells what the session's handover is about. `None`: it is over, or another began.
     pub fn handover<T>(&self, epoch: u64, look: impl FnOnce(&mut Hold) -> T) -> Option<T> {
         self.state.lock().hold.as_mut().filter(|hold| hold.epoch() == epoch).map(|hold| look(hold))
